@@ -1,0 +1,1 @@
+"""Contracts, terms and milestones: what was agreed and where each milestone stands."""

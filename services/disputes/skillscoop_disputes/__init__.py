@@ -1,0 +1,1 @@
+"""Dispute Assistance Forms and the cases our team works on."""

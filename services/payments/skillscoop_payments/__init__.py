@@ -1,0 +1,1 @@
+"""Payments, settlements, payout accounts and the ledger: the only service that talks to Stripe."""

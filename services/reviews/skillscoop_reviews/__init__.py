@@ -1,0 +1,1 @@
+"""Sealed reviews after a job, and the ratings made of them."""
