@@ -1,0 +1,1 @@
+"""The published language: one file per service that publishes."""
