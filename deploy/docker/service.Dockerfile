@@ -1,0 +1,32 @@
+# One image per service from this one file:
+#   docker build -f deploy/docker/service.Dockerfile --build-arg PACKAGE=skillscoop-contracts --build-arg SOURCES="libs services/contracts" .
+# Only the sources named are in the image, so a service cannot import another one there.
+ARG PYTHON=3.13
+FROM ghcr.io/astral-sh/uv:latest AS uv
+
+FROM python:${PYTHON}-slim AS build
+COPY --from=uv /uv /usr/local/bin/uv
+ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/app/.venv
+WORKDIR /app
+ARG PACKAGE
+# Third parties first: this layer changes only with the lock file.
+RUN --mount=type=bind,target=/src --mount=type=cache,target=/root/.cache/uv \
+    cp --parents -t /app $(cd /src && ls pyproject.toml uv.lock) 2>/dev/null || true; \
+    cd /src && find . -name pyproject.toml -not -path './.venv/*' -exec cp --parents -t /app {} + && cp uv.lock /app/ \
+    && cd /app && uv sync --frozen --no-dev --no-install-workspace --package "$PACKAGE"
+ARG SOURCES
+RUN --mount=type=bind,target=/src --mount=type=cache,target=/root/.cache/uv \
+    cd /src && for folder in $SOURCES; do find "$folder" -type f -not -path '*/__pycache__/*' -exec cp --parents -t /app {} +; done \
+    && cd /app && uv sync --frozen --no-dev --package "$PACKAGE" \
+    && python -m compileall -q libs services deploy cli 2>/dev/null || true
+
+FROM python:${PYTHON}-slim
+RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin skillscoop \
+    && mkdir /data && chown skillscoop /data
+COPY --from=build /app /app
+ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1
+WORKDIR /app
+USER skillscoop
+ARG MODULE
+ENV MODULE=${MODULE}
+ENTRYPOINT ["/bin/sh", "-c", "exec python -m \"$MODULE\" \"$@\"", "--"]
