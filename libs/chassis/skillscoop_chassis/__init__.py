@@ -1,0 +1,1 @@
+"""What every SkillScoop service's process needs: settings, database, HTTP, identity, health."""

@@ -1,0 +1,211 @@
+"""The database of one service: one commit at the edge, events flushed just before it, everything else just after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from skillscoop_messages import outbox
+from skillscoop_messages.clock import Clocks
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import greenlet_spawn
+
+from skillscoop_chassis.engines import (
+    Connections,
+    Dialect,
+    means_away,
+    means_conflict,
+    open_connections,
+)
+
+if TYPE_CHECKING:
+    from skillscoop_messages.database import Transaction
+    from skillscoop_messages.outbox import Draft
+    from skillscoop_messages.transport.base import Wire
+
+LOG = logging.getLogger(__name__)
+Selecting = TypeVar("Selecting", bound=sa.Select[Any])
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+def for_update(statement: Selecting) -> Selecting:
+    """`statement` locking its rows until the transaction ends.
+
+    Every command, timer and event handler locks its root row first. SQLite has no row locks and needs none: its one
+    writer holds the whole file.
+    """
+    return statement.with_for_update(key_share=True)
+
+
+class SqlTransaction:
+    """One open transaction: statements, savepoints, events to send, and what to do around its commit."""
+
+    __slots__ = ("_after", "_before", "_clocks", "_connection", "_savepoints", "dialect", "drafts", "service")
+
+    def __init__(self, service: str, dialect: Dialect, connection: AsyncConnection, clocks: Clocks) -> None:
+        self.service = service
+        self.dialect = dialect
+        self.drafts: list[Draft] = []
+        self._connection = connection
+        self._clocks = clocks
+        self._before: list[Callable[[Transaction], Awaitable[None]]] = []
+        self._after: list[Callable[[], None]] = []
+        self._savepoints = 0
+
+    def now(self) -> datetime:
+        """The business clock, UTC: timers and policies."""
+        return self._clocks.business()
+
+    def wall(self) -> datetime:
+        """The wall clock, UTC: leases, tokens, ages of keys."""
+        return self._clocks.wall()
+
+    async def execute(self, statement: Any, parameters: Parameters = None) -> sa.CursorResult[Any]:
+        """Run one Core statement; a list of parameters runs it for each. Raises ValueError for an empty list."""
+        if parameters is not None and not parameters:
+            raise ValueError("no parameters: an empty list would insert a row of defaults")
+        sync = self._connection.sync_connection
+        assert sync is not None
+        return await greenlet_spawn(sync.execute, statement, parameters)
+
+    async def first(self, statement: Any, parameters: Parameters = None) -> sa.RowMapping | None:
+        """The first row, or None."""
+        row = (await self.execute(statement, parameters)).first()
+        return None if row is None else row._mapping
+
+    async def all(self, statement: Any, parameters: Parameters = None) -> Sequence[sa.RowMapping]:
+        """All rows."""
+        return [row._mapping for row in (await self.execute(statement, parameters)).all()]
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo what happens inside when it raises: rows, recorded events and hooks alike."""
+        self._savepoints += 1
+        name = f"s{self._savepoints}"
+        drafts, before, after = len(self.drafts), len(self._before), len(self._after)
+        await self._connection.exec_driver_sql(f"SAVEPOINT {name}")
+        try:
+            yield
+        except Exception:
+            del self.drafts[drafts:], self._before[before:], self._after[after:]
+            await self._connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
+            await self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+            raise
+        await self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+
+    def before_commit(self, hook: Callable[[Transaction], Awaitable[None]]) -> None:
+        """Run `hook(tx)` inside this transaction, last thing before the events are flushed."""
+        self._before.append(hook)
+
+    def after_commit(self, hook: Callable[[], None]) -> None:
+        """Run `hook()` once the commit is certain. It must not fail; when it does, that is logged and goes no further."""
+        self._after.append(hook)
+
+    async def complete(self) -> list[Wire]:
+        """Run the hooks before the commit and write the recorded events to the outbox; returns them encoded."""
+        done = 0
+        while done < len(self._before):
+            await self._before[done](self)
+            done += 1
+        return await outbox.flush(self) if self.drafts else []
+
+    def announce(self) -> None:
+        """Run the hooks after the commit."""
+        for hook in self._after:
+            try:
+                hook()
+            except Exception:
+                LOG.exception("a hook after the commit failed")
+
+
+class SqlDatabase:
+    """The database of one service, and the only place of the process that commits.
+
+    `after_flush` takes the encoded events of each commit (the relay's `offer`); it may be set after construction
+    because the relay itself needs the database.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        service: str,
+        clocks: Clocks,
+        after_flush: Callable[[list[Wire]], None] | None = None,
+    ) -> None:
+        self.service = service
+        self.clocks = clocks
+        self.after_flush = after_flush
+        self.dialect: Dialect = connections.dialect
+        self._connections = connections
+
+    def begin(self) -> AbstractAsyncContextManager[SqlTransaction]:
+        """A writing transaction: COMMIT at the end of the block, ROLLBACK when it raises.
+
+        Before the commit: hooks, then recorded events into the outbox. After it: hooks, then the events to the relay.
+        On an error nothing of this happens. An error out of the commit itself means that its outcome is unknown.
+        """
+        return self._begin()
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[SqlTransaction]:
+        connection = await self._connections.begin()
+        try:
+            tx = SqlTransaction(self.service, self.dialect, connection, self.clocks)
+            yield tx
+            wires = await tx.complete()
+            await self._connections.commit(connection)
+        except BaseException:
+            await self._connections.rollback(connection)
+            raise
+        await self._connections.release(connection)
+        tx.announce()
+        if wires and self.after_flush is not None:
+            self.after_flush(wires)
+
+    def read(self) -> AbstractAsyncContextManager[SqlTransaction]:
+        """A reading block; a write inside is an error of the database, and nothing is ever committed."""
+        return self._read()
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[SqlTransaction]:
+        connection = await self._connections.read()
+        try:
+            yield SqlTransaction(self.service, self.dialect, connection, self.clocks)
+        finally:
+            await self._connections.end_read(connection)
+
+    def is_away(self, error: BaseException) -> bool:
+        """Server gone, restarting, refusing connections, or the pool exhausted."""
+        return means_away(error)
+
+    def is_conflict(self, error: BaseException) -> bool:
+        """Deadlock, serialisation failure, lock timeout, or a busy SQLite file."""
+        return means_conflict(error)
+
+    async def ping(self) -> None:
+        """One cheap statement; raises what the driver raises when the database does not answer."""
+        async with self.read() as tx:
+            await tx.execute(sa.text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._connections.close()
+
+
+def open_database(
+    url: str,
+    service: str,
+    clocks: Clocks,
+    after_flush: Callable[[list[Wire]], None] | None = None,
+    *,
+    pool: int = 8,
+) -> SqlDatabase:
+    """The database of `service` at `url` (postgresql:// or sqlite:///); opens no connection yet.
+
+    `pool` bounds the PostgreSQL connections of this process. Raises ValueError for a URL of another kind.
+    """
+    return SqlDatabase(open_connections(url, service, pool), service, clocks, after_flush)

@@ -1,0 +1,216 @@
+"""The transaction at the edge: one request, one transaction, committed before its answer leaves.
+
+Routes depend on `transaction`, `money_transaction` or `reading` with scope="function". With FastAPI's default scope
+the answer would leave before the commit, and a crash in between would break a promise already given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from skillscoop_chassis.http.edge import facts
+from skillscoop_chassis.http.idempotency import Claim, claim, remember
+from skillscoop_chassis.http.paging import Cursor, PageParams, open_cursor
+from skillscoop_chassis.http.problems import Problem, precondition_failed, precondition_required
+from skillscoop_chassis.identity import Actor
+
+if TYPE_CHECKING:
+    from skillscoop_chassis.database import SqlTransaction
+    from skillscoop_chassis.service import Service
+
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
+_ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+
+
+def _json(body: BaseModel | Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Response:
+    if isinstance(body, BaseModel):
+        content = body.model_dump_json().encode()
+        return Response(content, status_code=status, media_type="application/json", headers=dict(headers))
+    from starlette.responses import JSONResponse
+
+    return JSONResponse(dict(body), status_code=status, headers=dict(headers))
+
+
+class Asking:
+    """What reading and working have in common: who asks, of which service."""
+
+    def __init__(self, request: Request, stack: AsyncExitStack) -> None:
+        self.request = request
+        self._stack = stack
+        self._facts = facts(request)
+
+    @property
+    def actor(self) -> Actor:
+        """The caller. Raises Problem unauthenticated (401) on a public path called without a token."""
+        actor: Actor | None = self._facts.actor
+        if actor is None:
+            raise Problem("unauthenticated", "Send a valid bearer token.", headers={"WWW-Authenticate": "Bearer"})
+        return actor
+
+    @property
+    def caller(self) -> Actor | None:
+        """The caller, or None on a public path."""
+        actor: Actor | None = self._facts.actor
+        return actor
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request."""
+        return self._facts.request_id
+
+    @property
+    def token_expires(self) -> float | None:
+        """When the caller's token expires (seconds since the epoch), None without one."""
+        return self._facts.token_expires
+
+    @property
+    def body(self) -> bytes:
+        """The body as it was sent; empty for uploads."""
+        return self._facts.body
+
+    @property
+    def service(self) -> Service:
+        """The service this application belongs to."""
+        service: Service = self.request.app.state.service
+        return service
+
+    def require_role(self, *roles: str) -> Actor:
+        """The caller when the token carries one of `roles`. Raises Problem role_missing (403)."""
+        if self.actor.roles.isdisjoint(roles):
+            raise Problem("role_missing", "The token does not carry the role this needs.")
+        return self.actor
+
+
+class Reading(Asking):
+    """A request that only reads."""
+
+    async def begin(self) -> SqlTransaction:
+        """Open the reading transaction; it ends with the request."""
+        return await self._stack.enter_async_context(self.service.database.read())
+
+    def cursor(self, params: PageParams) -> Cursor:
+        """The caller's place in this list. Raises Problem cursor_invalid (400)."""
+        subject = self._facts.actor.id if self._facts.actor else ""
+        scope = f"{subject}\n{self.request.scope['path']}"
+        return open_cursor(params, self.service.cursor_secrets, scope)
+
+    def reply(self, body: BaseModel | Mapping[str, Any], version: int | None = None) -> Response:
+        """The answer, with an ETag when it has a version; 304 when the caller already has that one."""
+        if version is None:
+            return _json(body, 200, {})
+        tag = f'"{version}"'
+        known = self.request.headers.get("if-none-match")
+        if known is not None and (known.strip() == "*" or tag in _tags(known)):
+            return Response(status_code=304, headers={"ETag": tag})
+        return _json(body, 200, {"ETag": tag})
+
+
+def _tags(value: str) -> set[str]:
+    return {f'"{text}"' for _, text in _ENTITY_TAG.findall(value)}
+
+
+class Work(Asking):
+    """A request that changes something, in one transaction of its own."""
+
+    def __init__(self, request: Request, stack: AsyncExitStack, *, key_required: bool) -> None:
+        super().__init__(request, stack)
+        self._key = _idempotency_key(request, required=key_required)
+        self._tx: SqlTransaction | None = None
+        self._claim: Claim | None = None
+
+    async def begin(self, *, replay: bool = True) -> SqlTransaction:
+        """Open the transaction, and take the Idempotency-Key when one was sent.
+
+        Raises Problem: idempotency_key_in_use (409, the same call still runs) and idempotency_key_reused (422, another
+        body). A call that was already answered ends here with the stored answer. `replay=False` is for answers that
+        must never be repeated, such as links and tickets: the key is then ignored.
+        """
+        key = self._key if replay else None
+        if key is not None:
+            identity = f"{self.actor.id}\n{self.request.method}\n{self.request.scope['path']}\n{key}"
+            self._claim = Claim(
+                hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest(), self._facts.fingerprint()
+            )
+            await self._stack.enter_async_context(self.service.busy_keys.hold(self._claim))
+        self._tx = await self._stack.enter_async_context(self.service.database.begin())
+        if self._claim is not None:
+            await claim(self._tx, self._claim)
+        return self._tx
+
+    def match(self, version: int, required: bool = False) -> None:
+        """Compare If-Match with the object's `version`.
+
+        Raises Problem precondition_required (428) when it is `required` and missing, version_stale (412) when it names
+        another version. `*` fits every version.
+        """
+        sent = self.request.headers.get("if-match")
+        if sent is None:
+            if required:
+                raise precondition_required()
+            return
+        if sent.strip() == "*":
+            return
+        strong = {text for weak, text in _ENTITY_TAG.findall(sent) if not weak}
+        if str(version) not in strong:
+            raise precondition_failed(version)
+
+    async def reply(
+        self,
+        body: BaseModel | Mapping[str, Any] | None = None,
+        status: int = 200,
+        version: int | None = None,
+        location: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The answer; kept in the same transaction when the call carried an Idempotency-Key and succeeded.
+
+        It leaves only after the commit. `version` becomes the ETag, `location` the Location.
+        """
+        sent = dict(headers or {})
+        if version is not None:
+            sent["ETag"] = f'"{version}"'
+        if location is not None:
+            sent["Location"] = location
+        answer = Response(status_code=status, headers=sent) if body is None else _json(body, status, sent)
+        if self._claim is not None and self._tx is not None and 200 <= status < 300:
+            await remember(self._tx, self._claim, status, sent, bytes(answer.body).decode())
+        return answer
+
+
+def _idempotency_key(request: Request, *, required: bool) -> str | None:
+    sent = request.headers.getlist("idempotency-key")
+    if not sent:
+        if required:
+            raise Problem("idempotency_key_required", "Send an Idempotency-Key with every call that moves money.")
+        return None
+    if request.method != "POST":
+        return None
+    if len(sent) != 1 or not _VISIBLE.fullmatch(sent[0]):
+        raise Problem("idempotency_key_invalid", "Send one Idempotency-Key of 1 to 255 visible ASCII characters.")
+    return sent[0]
+
+
+async def transaction(request: Request) -> AsyncIterator[Work]:
+    """Dependency of routes that change something: `Annotated[Work, Depends(transaction, scope="function")]`."""
+    async with AsyncExitStack() as stack:
+        yield Work(request, stack, key_required=False)
+
+
+async def money_transaction(request: Request) -> AsyncIterator[Work]:
+    """As `transaction`, for routes that move money: the Idempotency-Key is required."""
+    async with AsyncExitStack() as stack:
+        yield Work(request, stack, key_required=True)
+
+
+async def reading(request: Request) -> AsyncIterator[Reading]:
+    """Dependency of routes that only read: `Annotated[Reading, Depends(reading, scope="function")]`."""
+    async with AsyncExitStack() as stack:
+        yield Reading(request, stack)

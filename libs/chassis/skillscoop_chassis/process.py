@@ -1,0 +1,125 @@
+"""A service as a process of its own: roles, signals, and an end within ten seconds."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from skillscoop_chassis.health import health_routes
+from skillscoop_chassis.service import Role, Service, running
+from skillscoop_chassis.settings import ServiceSettings
+
+LOG = logging.getLogger(__name__)
+GRACE_SECONDS = 6
+"""How long open requests may still run after SIGTERM; streams are told to end at once."""
+
+Build = Callable[..., Service]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: it would end the process before messages in hand are settled."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: ASGIApp, settings: ServiceSettings) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=15,
+        )
+    )
+
+
+async def serve(service: Service, role: Role) -> None:
+    """Run `service` until SIGTERM or SIGINT. A worker answers only /livez, /readyz and /metrics."""
+    app: ASGIApp = (
+        Starlette(routes=health_routes(service.vitals)) if role == "worker" or not service.app else service.app
+    )
+    server = _server(app, service.settings)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        service.stopping.set()
+        service.vitals.stopping = True
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    async with running(service, role):
+        await server.serve()
+        stop()
+
+
+def _migrations_of(build: Build) -> Path:
+    package = sys.modules[build.__module__.split(".")[0]]
+    return Path(str(package.__file__)).parent.parent / "migrations"
+
+
+def run_process(
+    build: Build, settings: type[ServiceSettings], *, migrations: Path | None = None, argv: list[str] | None = None
+) -> None:
+    """The main function of `python -m skillscoop_<service> --role api|worker|all|migrate`.
+
+    `build(settings)` makes the service; `settings` is its settings class, read from the environment. `migrations` is
+    the folder of alembic scripts, by default the one beside the service's package. Wrong settings end with exit code 2
+    and one line per variable, without their values.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {build.__module__.split('.')[0]}")
+    parser.add_argument("--role", choices=("api", "worker", "all", "migrate"), default="all")
+    role = parser.parse_args(argv).role
+    try:
+        known = settings()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            name = ".".join(str(part) for part in problem["loc"]).upper() or "settings"
+            sys.stderr.write(f"{name}: {problem['msg']}\n")
+        raise SystemExit(2) from None
+    if role == "migrate":
+        from skillscoop_chassis.migrations import migrate
+
+        migrate(known.database_url.get_secret_value(), migrations or _migrations_of(build))
+        return
+    _run(build, known, role)
+
+
+def _run(build: Build, settings: ServiceSettings, role: Role) -> None:
+    from skillscoop_chassis.telemetry import set_up_logging
+
+    async def main() -> None:
+        service = build(settings)
+        set_up_logging(service.name, settings.log_format, settings.log_level)
+        await serve(service, role)
+
+    factory: Any = None
+    if sys.platform != "win32":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
