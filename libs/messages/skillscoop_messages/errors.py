@@ -6,8 +6,11 @@ MessageError
 │   ├── UnreadableMessage   the bytes are no message of ours
 │   └── UnknownEventType    a message of a type or major version this process does not know
 └── TransportError    the post itself
-    └── TopologyMismatch    a queue or exchange is missing or was declared differently
+    ├── TopologyMismatch    a queue or exchange is missing or was declared differently
+    └── Hold                deliver again, but only when the reason has gone
 """
+
+from collections.abc import Awaitable, Callable
 
 
 class MessageError(Exception):
@@ -36,3 +39,14 @@ class TransportError(MessageError):
 
 class TopologyMismatch(TransportError):
     """The broker's queues or exchanges are not what this process needs. The text names the object and the remedy."""
+
+
+class Hold(TransportError):
+    """Raised by a batch handler that cannot work now: give the batch back, and ask `gone()` before the next one.
+
+    `gone` returns when work may go on. Delivering again before that would only use up the broker's patience.
+    """
+
+    def __init__(self, text: str, gone: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(text)
+        self.gone = gone

@@ -1,23 +1,42 @@
-"""Outside calls without losing or doubling any: claim a row with a lease, commit, call, write the outcome."""
+"""Outside calls without losing or doubling any: claim a row with a lease, commit, call, write the outcome.
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+    claim (commit) → call, in no transaction → settle (commit), only where the lease still holds
+
+A process that dies after the claim leaves the row pending; when the lease ends somebody else claims it and calls
+again. So a call must bear being made twice: it carries the row's own key, or looks first.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Integer, RowMapping, Table, Text, text
+from sqlalchemy import Column, Integer, RowMapping, Table, Text, and_, or_, select, text
 
 from skillscoop_messages.columns import UtcDateTime
-from skillscoop_messages.database import Transaction
+from skillscoop_messages.context import Story, story
+from skillscoop_messages.database import Database, Transaction
+from skillscoop_messages.ids import new_message_id
+from skillscoop_messages.later import error_text
+from skillscoop_messages.retry import RetryPolicy
+
+logger = logging.getLogger(__name__)
 
 Outcome = TypeVar("Outcome")
+
+LOOK_EVERY = 1.0
+LONGEST_PAUSE = 10.0
+CONFLICTS = 5
 
 
 def lease_columns() -> list[Column[Any]]:
     """The columns a table needs for an Executor, beside its `id`. Index (state, due_at) yourself.
 
     `state` is `pending` until `settle` writes something else; `due_at` and `lease_until` are wall time; `attempts`
-    counts claims; `lease_token` is the current claim, null when free; `last_error` is for operators.
+    counts claims; `lease_token` is the current claim, null when free; `last_error` is for operators. With a
+    `correlation_id` column of its own, what `settle` records belongs to that story.
     """
     return [
         Column("state", Text, nullable=False, server_default=text("'pending'")),
@@ -29,13 +48,19 @@ def lease_columns() -> list[Column[Any]]:
     ]
 
 
+class LeaseLost(Exception):
+    """Somebody else holds the row now; what this call brought is theirs to find out again."""
+
+
 @dataclass(frozen=True)
 class Executor(Generic[Outcome]):
     """What to call for the due rows of `table`, and what to write afterwards.
 
-    `call` gets the claimed row outside any transaction and may take up to `lease`; it returns its outcome as a value.
-    `settle` writes the row's next state in a new transaction, and only runs while the lease still holds. At most
-    `concurrency` calls are under way in one process.
+    `call` gets the claimed row outside any transaction and is cancelled when it takes longer than `lease`; it returns
+    its outcome as a value. `settle` writes the row's next state in a new transaction, and only takes effect while the
+    lease still holds; to be called again it leaves `pending` and moves `due_at`. An error out of either leaves the row
+    pending, due again after `retry`'s delay, for ever: money is never given up by a counter. At most `concurrency`
+    calls are under way in one process.
     """
 
     name: str
@@ -44,3 +69,124 @@ class Executor(Generic[Outcome]):
     settle: Callable[[Transaction, RowMapping, Outcome], Awaitable[None]]
     lease: timedelta
     concurrency: int = 8
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    _nudged: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False, compare=False)
+
+    def nudge(self) -> None:
+        """Look for due rows at once: `tx.after_commit(executor.nudge)` where a row was written."""
+        self._nudged.set()
+
+    async def run(self, database: Database) -> None:
+        """Claim and call until cancelled; looks every second at least. No error ends it."""
+        running: set[asyncio.Task[None]] = set()
+        pause = LOOK_EVERY
+
+        def ended(task: asyncio.Task[None]) -> None:
+            running.discard(task)
+            self._nudged.set()
+
+        try:
+            while True:
+                try:
+                    free = self.concurrency - len(running)
+                    rows = await self.claim(database, free) if free else []
+                    pause = LOOK_EVERY
+                except Exception as error:
+                    logger.warning("%s cannot look for work: %s", self.name, error_text(error))
+                    rows, pause = [], min(pause * 2, LONGEST_PAUSE)
+                for row in rows:
+                    task = asyncio.create_task(self.execute(database, row))
+                    running.add(task)
+                    task.add_done_callback(ended)
+                if rows:
+                    continue
+                # Cleared only here, after a look that found nothing: a nudge during the look is not lost.
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._nudged.wait()
+                except TimeoutError:
+                    pass
+                self._nudged.clear()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def run_due(self, database: Database) -> int:
+        """Call everything that is due now and wait for it; how many rows there were."""
+        total = 0
+        while rows := await self.claim(database, self.concurrency):
+            await asyncio.gather(*(self.execute(database, row) for row in rows))
+            total += len(rows)
+        return total
+
+    async def claim(self, database: Database, limit: int) -> Sequence[RowMapping]:
+        """Take up to `limit` due rows for the length of a lease, committed: from here on only we may settle them."""
+        table = self.table.c
+        async with database.begin() as tx:
+            now = tx.wall()
+            due = (
+                select(table.id)
+                .where(table.state == "pending", table.due_at <= now)
+                .where(or_(table.lease_token.is_(None), table.lease_until < now))
+                .order_by(table.due_at)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            return await tx.all(
+                self.table.update()
+                .where(table.id.in_(due.scalar_subquery()))
+                .values(lease_token=new_message_id(), lease_until=now + self.lease, attempts=table.attempts + 1)
+                .returning(*self.table.columns)
+            )
+
+    async def execute(self, database: Database, row: RowMapping) -> None:
+        """Call for one claimed row and settle it. Never raises: an error is written down and the row tried again."""
+        token = story.set(Story(correlation_id=row.get("correlation_id") or new_message_id()))
+        try:
+            async with asyncio.timeout(self.lease.total_seconds()):
+                outcome = await self.call(row)
+            await self._settle(database, row, outcome)
+        except LeaseLost:
+            logger.warning("%s: the lease on %s was lost, its outcome is dropped", self.name, row["id"])
+        except Exception as error:
+            logger.warning("%s failed on %s: %s", self.name, row["id"], error_text(error))
+            await self._release(database, row, error_text(error))
+        finally:
+            story.reset(token)
+
+    async def _settle(self, database: Database, row: RowMapping, outcome: Outcome) -> None:
+        for conflict in range(CONFLICTS):
+            try:
+                async with database.begin() as tx:
+                    current = await tx.first(select(self.table).where(self._ours(row)))
+                    if current is None:
+                        raise LeaseLost
+                    await self.settle(tx, current, outcome)
+                    # Last, so that roots are locked before this row everywhere; and it proves the lease once more.
+                    freed = await tx.execute(
+                        self.table.update().where(self._ours(row)).values(lease_token=None, lease_until=None)
+                    )
+                    if freed.rowcount == 0:
+                        raise LeaseLost
+                return
+            except Exception as error:
+                if not database.is_conflict(error) or conflict == CONFLICTS - 1:
+                    raise
+                await asyncio.sleep(0.01 * 2**conflict)
+
+    async def _release(self, database: Database, row: RowMapping, error: str) -> None:
+        """Give the row back with a later due time. When even that fails, the lease simply ends."""
+        try:
+            async with database.begin() as tx:
+                delay = self.retry.delay(row["attempts"], str(row["id"]))
+                await tx.execute(
+                    self.table.update()
+                    .where(self._ours(row))
+                    .values(lease_token=None, lease_until=None, last_error=error, due_at=tx.wall() + delay)
+                )
+        except Exception as trouble:
+            logger.warning("%s: %s stays leased: %s", self.name, row["id"], error_text(trouble))
+
+    def _ours(self, row: RowMapping) -> Any:
+        return and_(self.table.c.id == row["id"], self.table.c.lease_token == row["lease_token"])

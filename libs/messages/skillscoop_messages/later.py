@@ -1,16 +1,24 @@
 """What must happen at a time: alarms of deadlines, and messages that have to be tried again."""
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import RowMapping, bindparam, text
 
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.context import current_story
 from skillscoop_messages.database import Transaction
+from skillscoop_messages.errors import NotYet, Permanent, UnknownEventType, UnreadableMessage
+from skillscoop_messages.retry import RetryPolicy
+from skillscoop_messages.tables import LATER
+from skillscoop_messages.transport.base import Wire
 
 AlarmHandler = Callable[[Transaction, str], Awaitable[None]]
+
+LONGEST_ERROR = 2000
 
 
 @dataclass(frozen=True)
@@ -65,3 +73,173 @@ async def wake(tx: Transaction, alarm: str, key: str, at: datetime) -> None:
 async def forget(tx: Transaction, alarm: str, key: str) -> None:
     """Take an alarm back. Only tidiness: an alarm that rings for nothing does no harm."""
     await tx.execute(_FORGET, {"alarm": alarm, "key": key})
+
+
+# The row is deleted by the claim itself: a handler that fails rolls it back into place, a handler that sets the same
+# alarm again writes a new one, and whoever else wants the row skips it meanwhile.
+_CLAIM = {
+    "postgresql": text(
+        """
+        DELETE FROM later WHERE (subscriber, message_id) IN (
+            SELECT subscriber, message_id FROM later
+            WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
+              AND subscriber = ANY(CAST(:subscribers AS text[]))
+            ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+        ) RETURNING *
+        """
+    ),
+    "sqlite": text(
+        """
+        DELETE FROM later WHERE rowid IN (
+            SELECT rowid FROM later
+            WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
+              AND subscriber IN (SELECT value FROM json_each(:subscribers))
+            ORDER BY due_at LIMIT 1
+        ) RETURNING *
+        """
+    ),
+}
+_CLAIM_TYPED = {
+    dialect: statement.bindparams(bindparam("now", type_=UtcDateTime())).columns(
+        due_at=UtcDateTime(), first_at=UtcDateTime(), parked_at=UtcDateTime()
+    )
+    for dialect, statement in _CLAIM.items()
+}
+
+
+_IS_DUE = text("SELECT 1 FROM later WHERE state = 'waiting' AND kind = :kind AND due_at <= :now LIMIT 1").bindparams(
+    bindparam("now", type_=UtcDateTime())
+)
+
+
+async def is_due(tx: Transaction, kind: str) -> bool:
+    """Whether any alarm or message of this kind may be due. Cheap: for looking every second."""
+    return await tx.first(_IS_DUE, {"kind": kind, "now": _clock(tx, kind)}) is not None
+
+
+async def claim(tx: Transaction, kind: str, subscribers: Collection[str]) -> RowMapping | None:
+    """Take the longest-due alarm (business time) or message (wall time) of these subscribers out of the table.
+
+    It belongs to this transaction: rolling back puts it back.
+    """
+    names = sorted(subscribers)
+    return await tx.first(
+        _CLAIM_TYPED[tx.dialect],
+        {
+            "kind": kind,
+            "now": _clock(tx, kind),
+            "subscribers": names if tx.dialect == "postgresql" else json.dumps(names),
+        },
+    )
+
+
+def _clock(tx: Transaction, kind: str) -> datetime:
+    return tx.now() if kind == "alarm" else tx.wall()
+
+
+_REASONS: dict[type[Exception], str] = {UnreadableMessage: "unreadable", UnknownEventType: "unknown_type"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of something that failed: another try at `due_at`, or, with a `reason`, parked."""
+
+    due_at: datetime
+    attempts: int
+    reason: str | None
+
+
+def judge(
+    error: Exception,
+    retry: RetryPolicy,
+    *,
+    message_id: str,
+    attempts: int,
+    first_at: datetime,
+    now: datetime,
+    wall: datetime,
+) -> Verdict:
+    """Decide about a failure after `attempts` earlier ones.
+
+    `now` is the clock the next try is due by; `first_at` and `wall` are wall time.
+    """
+    if isinstance(error, NotYet):
+        waited = wall - first_at
+        reason = "not_yet_for_too_long" if waited >= retry.not_yet else None
+        return Verdict(now + retry.patience(waited, message_id), attempts, reason)
+    tried = attempts + 1
+    if isinstance(error, Permanent):
+        return Verdict(now, tried, _REASONS.get(type(error), "permanent"))
+    return Verdict(now + retry.delay(tried, message_id), tried, "attempts_used_up" if tried >= retry.attempts else None)
+
+
+def error_text(error: BaseException) -> str:
+    """Kind and text of an error, short enough to store. A database error is told without its statement's values."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {cause}".replace("\x00", "")[:LONGEST_ERROR]
+
+
+_KEEP = text(
+    """
+    INSERT INTO later (subscriber, message_id, kind, state, due_at, attempts, type, subject, correlation_id, body,
+                       reason, last_error, first_at, parked_at)
+    VALUES (:subscriber, :message_id, 'message', :state, :due_at, :attempts, :type, :subject, :correlation_id, :body,
+            :reason, :last_error, :first_at, :parked_at)
+    ON CONFLICT (subscriber, message_id) DO NOTHING
+    """
+).bindparams(*(bindparam(name, type_=UtcDateTime()) for name in ("due_at", "first_at", "parked_at")))
+
+
+async def postpone_message(
+    tx: Transaction, subscriber: str, wire: Wire, correlation_id: str | None, verdict: Verdict, error: str
+) -> None:
+    """Keep a message that failed on arrival. One that is kept already keeps its schedule: this was a duplicate."""
+    await tx.execute(
+        _KEEP,
+        {
+            **_outcome(tx, verdict, error),
+            "subscriber": subscriber,
+            "message_id": wire.id,
+            "type": wire.type,
+            "subject": wire.subject,
+            "correlation_id": correlation_id,
+            "body": wire.body,
+            "first_at": tx.wall(),
+        },
+    )
+
+
+async def postpone_again(tx: Transaction, row: RowMapping, verdict: Verdict, error: str) -> None:
+    """Write down another failure of a kept row, unless somebody else tried it meanwhile."""
+    await tx.execute(
+        LATER.update()
+        .where(
+            LATER.c.subscriber == row["subscriber"],
+            LATER.c.message_id == row["message_id"],
+            LATER.c.attempts == row["attempts"],
+            LATER.c.due_at == row["due_at"],
+            LATER.c.state == "waiting",
+        )
+        .values(**_outcome(tx, verdict, error))
+    )
+
+
+def _outcome(tx: Transaction, verdict: Verdict, error: str) -> dict[str, Any]:
+    return {
+        "state": "parked" if verdict.reason else "waiting",
+        "due_at": verdict.due_at,
+        "attempts": verdict.attempts,
+        "reason": verdict.reason,
+        "last_error": error,
+        "parked_at": tx.wall() if verdict.reason else None,
+    }
+
+
+_OVERDUE = text(
+    "SELECT kind, count(*) AS waiting, min(due_at) AS earliest FROM later WHERE state = 'waiting' GROUP BY kind"
+).columns(earliest=UtcDateTime())
+
+
+async def waiting(tx: Transaction) -> Sequence[RowMapping]:
+    """Per kind (`alarm`, `message`): how many wait, and the earliest due time. For metrics."""
+    return await tx.all(_OVERDUE)

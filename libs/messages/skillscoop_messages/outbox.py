@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, text
 
@@ -16,7 +17,21 @@ from skillscoop_messages.ids import message_id_floor, new_message_id
 from skillscoop_messages.tables import OUTBOX
 from skillscoop_messages.transport.base import Wire
 
+__all__ = [
+    "CHUNK",
+    "KEPT",
+    "Draft",
+    "Unpublished",
+    "flush",
+    "mark_published",
+    "oldest_unpublished",
+    "purge",
+    "record",
+    "unpublished",
+]
+
 KEPT = timedelta(days=7)
+CHUNK = 1000
 
 _NEXT_SEQUENCES = {
     # Roots are locked in sorted order and only for the short way to COMMIT, so two transactions cannot deadlock here.
@@ -147,10 +162,15 @@ _MARK = {
     ).bindparams(bindparam("now", type_=UtcDateTime())),
 }
 
-_UNPUBLISHED = text(
-    "SELECT id, type, subject, body FROM outbox"
-    " WHERE published_at IS NULL AND recorded_at <= :before ORDER BY recorded_at, id LIMIT :limit"
-).bindparams(bindparam("before", type_=UtcDateTime()))
+_UNPUBLISHED = (
+    text(
+        "SELECT id, type, subject, body, recorded_at FROM outbox"
+        " WHERE published_at IS NULL AND recorded_at <= :before AND (recorded_at, id) > (:after_at, :after_id)"
+        " ORDER BY recorded_at, id LIMIT :limit"
+    )
+    .bindparams(bindparam("before", type_=UtcDateTime()), bindparam("after_at", type_=UtcDateTime()))
+    .columns(recorded_at=UtcDateTime())
+)
 
 _OLDEST = text("SELECT min(recorded_at) AS oldest FROM outbox WHERE published_at IS NULL").columns(oldest=UtcDateTime())
 
@@ -166,10 +186,26 @@ async def mark_published(tx: Transaction, ids: Sequence[str]) -> None:
     await tx.execute(_MARK[tx.dialect], {"now": tx.wall(), "ids": given})
 
 
-async def unpublished(tx: Transaction, before: datetime, limit: int) -> list[Wire]:
-    """Unmarked messages recorded at or before `before` (wall time), oldest first."""
-    rows = await tx.all(_UNPUBLISHED, {"before": before, "limit": limit})
-    return [Wire(row["id"], row["type"], row["subject"], bytes(row["body"])) for row in rows]
+class Unpublished(NamedTuple):
+    """A message that is not marked yet, and when it was recorded (wall time)."""
+
+    recorded_at: datetime
+    wire: Wire
+
+
+_FIRST_PLACE = {"after_at": datetime(1970, 1, 1, tzinfo=UTC), "after_id": ""}
+
+
+async def unpublished(
+    tx: Transaction, before: datetime, limit: int, after: Unpublished | None = None
+) -> list[Unpublished]:
+    """Unmarked messages recorded at or before `before` (wall time), oldest first; with `after` only those behind it."""
+    place = {"after_at": after.recorded_at, "after_id": after.wire.id} if after else _FIRST_PLACE
+    rows = await tx.all(_UNPUBLISHED, {"before": before, "limit": limit, **place})
+    return [
+        Unpublished(row["recorded_at"], Wire(row["id"], row["type"], row["subject"], bytes(row["body"])))
+        for row in rows
+    ]
 
 
 async def oldest_unpublished(tx: Transaction) -> datetime | None:
@@ -178,7 +214,7 @@ async def oldest_unpublished(tx: Transaction) -> datetime | None:
     return row["oldest"] if row else None
 
 
-async def purge(tx: Transaction, limit: int = 1000) -> int:
+async def purge(tx: Transaction, limit: int = CHUNK) -> int:
     """Delete up to `limit` messages published more than 7 days ago; how many there were.
 
     Ids rise with time, so old rows are found through the primary key without a second index.

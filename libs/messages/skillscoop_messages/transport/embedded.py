@@ -1,0 +1,162 @@
+"""The post in one SQLite file: for one process without a broker. What was published survives kill -9."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import aiosqlite
+
+from skillscoop_messages.errors import Hold, TransportError
+from skillscoop_messages.transport.base import BATCH, DEAD, BatchHandler, Cancel, Subscription, Wire
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 5.0
+LOOK_EVERY = 1.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS delivery (
+    number INTEGER PRIMARY KEY,
+    subscription TEXT NOT NULL,
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (subscription, id)
+) STRICT
+"""
+
+
+class EmbeddedTransport:
+    """One row for each message and subscription, written when it is published and deleted when it is handled.
+
+    `subscriptions` are all there are, so what is published before a subscriber first starts waits for it. `path` is a
+    file of its own: no service's database.
+    """
+
+    def __init__(self, path: str | Path, subscriptions: Collection[Subscription]) -> None:
+        self._path = Path(path)
+        self._interested: dict[str, list[str]] = {}
+        for subscription in subscriptions:
+            for type in subscription.types:
+                self._interested.setdefault(type, []).append(subscription.name)
+        self._connection: aiosqlite.Connection | None = None
+        self._writing = asyncio.Lock()
+        self._bells: dict[str, asyncio.Event] = {}
+        self._trouble: str | None = None
+
+    async def open(self) -> None:
+        """Open or create the file."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = await aiosqlite.connect(self._path, isolation_level=None)
+        # A power cut must not take back what a service has already marked as published.
+        for statement in ("PRAGMA busy_timeout=5000", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", _SCHEMA):
+            await connection.execute(statement)
+        self._connection = connection
+
+    async def close(self) -> None:
+        """Close the file; what is in it stays."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def publish(self, batch: Sequence[Wire]) -> set[str]:
+        """Store a row for every interested subscription, all in one transaction; every id is durable then."""
+        rows = [(name, *wire) for wire in batch for name in self._interested.get(wire.type, ())]
+        if rows:
+            async with self._writing:
+                await self._write(
+                    "INSERT OR IGNORE INTO delivery (subscription, id, type, subject, body) VALUES (?, ?, ?, ?, ?)",
+                    rows,
+                )
+            for name in {row[0] for row in rows}:
+                if name in self._bells:
+                    self._bells[name].set()
+        return {wire.id for wire in batch}
+
+    async def subscribe(self, subscription: Subscription, handle: BatchHandler) -> Cancel:
+        """Hand over waiting rows, oldest first. Nothing is ever given up, so nothing is dead."""
+        if subscription.name.endswith(DEAD):
+            return _nothing
+        bell = self._bells[subscription.name] = asyncio.Event()
+        stopped = asyncio.Event()
+        pump = asyncio.create_task(self._pump(subscription.name, handle, bell, stopped))
+
+        async def cancel() -> None:
+            stopped.set()
+            bell.set()
+            await asyncio.gather(pump, return_exceptions=True)
+
+        return cancel
+
+    async def backlog(self) -> dict[str, int]:
+        """Rows that wait, by subscription."""
+        rows = await self._opened().execute_fetchall("SELECT subscription, count(*) FROM delivery GROUP BY 1")
+        return {str(name): int(count) for name, count in rows}
+
+    def trouble(self) -> str | None:
+        """Whether the file can be used."""
+        return self._trouble if self._connection else "the embedded post is not open"
+
+    async def _pump(self, name: str, handle: BatchHandler, bell: asyncio.Event, stopped: asyncio.Event) -> None:
+        pause = 0.0
+        while not stopped.is_set():
+            try:
+                bell.clear()
+                batch = await self._next(name)
+                if not batch:
+                    await _rings(bell, LOOK_EVERY)
+                    continue
+                await handle([wire for _, wire in batch])
+                async with self._writing:
+                    await self._write("DELETE FROM delivery WHERE number = ?", [(number,) for number, _ in batch])
+                self._trouble, pause = None, 0.0
+            except Hold as hold:
+                self._trouble = str(hold)
+                await hold.gone()
+            except Exception as error:
+                self._trouble = f"{name}: {type(error).__name__}: {error}"
+                logger.warning("delivered again later: %s", self._trouble)
+                pause = min(max(0.05, pause * 2), LONGEST_PAUSE)
+                await _until(stopped, pause)
+
+    async def _next(self, name: str) -> list[tuple[int, Wire]]:
+        rows = await self._opened().execute_fetchall(
+            "SELECT number, id, type, subject, body FROM delivery WHERE subscription = ? ORDER BY number LIMIT ?",
+            (name, BATCH),
+        )
+        return [(number, Wire(*rest)) for number, *rest in rows]
+
+    async def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run a statement for each row in one transaction. The caller holds the lock of the one connection."""
+        connection = self._opened()
+        await connection.execute("BEGIN IMMEDIATE")
+        try:
+            await connection.executemany(statement, rows)
+            await connection.execute("COMMIT")
+        except BaseException:
+            await connection.execute("ROLLBACK")
+            raise
+
+    def _opened(self) -> aiosqlite.Connection:
+        if self._connection is None:
+            raise TransportError("the embedded post is not open")
+        return self._connection
+
+
+async def _nothing() -> None:
+    """Cancels nothing."""
+
+
+async def _rings(bell: asyncio.Event, seconds: float) -> None:
+    """Wait for the bell, but not longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            await bell.wait()
+    except TimeoutError:
+        return
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    await _rings(event, seconds)
