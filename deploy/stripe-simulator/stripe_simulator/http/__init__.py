@@ -1,0 +1,1 @@
+"""How calls arrive: keys, versions, idempotency, faults, expansion."""

@@ -1,0 +1,35 @@
+"""Fees and checks of amounts. All amounts are integers in the currency's minor unit."""
+
+from stripe_simulator.errors import bad_parameter
+from stripe_simulator.settings import MAXIMUM_CHARGE, MINIMUM_CHARGE, SimulatorSettings
+
+_EXPONENTS = {"jpy": 0, "kwd": 3}
+
+
+def stripe_fee(settings: SimulatorSettings, amount: int) -> int:
+    """Stripe's share of a charge, rounded half up, never more than the charge."""
+    return min(amount, (amount * settings.fee_basis_points + 5_000) // 10_000 + settings.fee_fixed)
+
+
+def check_charge(amount: int, currency: str) -> None:
+    """Raises Refusal when the platform does not settle in the currency or the amount is out of range."""
+    check_currency(currency)
+    if amount < MINIMUM_CHARGE[currency]:
+        message = f"The amount must be at least {written(MINIMUM_CHARGE[currency], currency)}."
+        raise bad_parameter(message, code="amount_too_small", param="amount")
+    if amount > MAXIMUM_CHARGE:
+        message = f"The amount must be no more than {written(MAXIMUM_CHARGE, currency)}."
+        raise bad_parameter(message, code="amount_too_large", param="amount")
+
+
+def check_currency(currency: str) -> None:
+    """Raises Refusal when the platform does not settle in the currency."""
+    if currency not in MINIMUM_CHARGE:
+        raise bad_parameter(f"Invalid currency: {currency}.", param="currency")
+
+
+def written(amount: int, currency: str) -> str:
+    """An amount for people to read, such as `12.50 USD`."""
+    exponent = _EXPONENTS.get(currency, 2)
+    whole, part = divmod(amount, 10**exponent)
+    return f"{whole:,}.{part:0{exponent}} {currency.upper()}" if exponent else f"{whole:,} {currency.upper()}"
