@@ -9,47 +9,23 @@ from typing import Any
 from skillscoop_messages.registry import ENTRIES, SUBSCRIPTIONS, EventEntry
 from skillscoop_messages.schemas import dereferenced, event_schema, summary
 from skillscoop_messages.transport.base import DEAD, Subscription
+from skillscoop_messages.transport.names import EXCHANGE, dead_queue_name, exchange_name, queue_arguments, queue_name
 
-EXCHANGE = "skillscoop.events"
+__all__ = [
+    "EXCHANGE",
+    "asyncapi",
+    "bindings",
+    "dead_queue_name",
+    "definitions",
+    "envelope_schema",
+    "event_table",
+    "exchange_name",
+    "listeners",
+    "queue_arguments",
+    "queue_name",
+]
+
 EXCHANGE_TYPE = "topic"
-DELIVERY_LIMIT = 20
-
-
-def _named(name: str, namespace: str) -> str:
-    return f"{namespace}.{name}" if namespace else name
-
-
-def exchange_name(namespace: str = "") -> str:
-    """The one topic exchange every event goes to."""
-    return _named(EXCHANGE, namespace)
-
-
-def queue_name(subscription: str, namespace: str = "") -> str:
-    """The queue of a subscription, which bears its name: `contracts.note_payout_account`."""
-    return _named(subscription, namespace)
-
-
-def dead_queue_name(subscription: str, namespace: str = "") -> str:
-    """Where the broker puts what it could not get rid of on the subscription's queue."""
-    return queue_name(subscription, namespace) + DEAD
-
-
-def queue_arguments(name: str) -> dict[str, str | int]:
-    """The arguments a queue is declared with, by its full name. Declaring it with others is an error at the broker.
-
-    Dead letters are themselves stored before they leave (at-least-once), which the broker only does together with
-    reject-publish. The dead queue has no limit and no way out: its consumer parks everything.
-    """
-    if name.endswith(DEAD):
-        return {"x-queue-type": "quorum"}
-    return {
-        "x-queue-type": "quorum",
-        "x-delivery-limit": DELIVERY_LIMIT,
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": name + DEAD,
-        "x-dead-letter-strategy": "at-least-once",
-        "x-overflow": "reject-publish",
-    }
 
 
 def bindings(subscription: Subscription) -> tuple[str, ...]:

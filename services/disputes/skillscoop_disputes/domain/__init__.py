@@ -1,0 +1,1 @@
+"""The rules of a dispute, without any database, clock or network."""

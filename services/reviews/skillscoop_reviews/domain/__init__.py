@@ -1,0 +1,1 @@
+"""The rules of reviews, without any database, clock or network."""
