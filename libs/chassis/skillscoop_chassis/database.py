@@ -102,7 +102,7 @@ class SqlTransaction:
         self._before.append(hook)
 
     def after_commit(self, hook: Callable[[], None]) -> None:
-        """Run `hook()` once the commit is certain. It must not fail; when it does, that is logged and goes no further."""
+        """Run `hook()` once the commit is certain. When it fails, that is logged and goes no further."""
         self._after.append(hook)
 
     async def complete(self) -> list[Wire]:

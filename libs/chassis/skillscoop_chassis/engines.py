@@ -28,7 +28,7 @@ POSTGRES_LIMITS = {
     "idle_in_transaction_session_timeout": "20s",
     "timezone": "UTC",
 }
-"""Session settings of every PostgreSQL connection: no statement, lock or forgotten transaction holds others for long."""
+"""Session settings of every PostgreSQL connection: no statement, lock or forgotten transaction lasts long."""
 
 AWAY_STATES = ("57P01", "57P02", "57P03", "57014", "25P03", "53300", "53400")
 CONFLICT_STATES = ("40001", "40P01", "55P03")
@@ -101,7 +101,7 @@ async def _discard(connection: AsyncConnection) -> None:
 
 
 class PostgresConnections:
-    """Two small pools: writers, whose BEGIN travels with the first statement, and read-only readers without transactions.
+    """Two small pools: writers, and read-only readers without transactions.
 
     Readers run in the driver's autocommit with `default_transaction_read_only`, so a read costs one round trip and
     can never write.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from skillscoop_messages.transport.base import Transport
 
     from skillscoop_chassis.identity import TokenVerifier
+    from skillscoop_chassis.wiring import Post
 
 LOG = logging.getLogger(__name__)
 Role = Literal["api", "worker", "all"]
@@ -48,7 +49,8 @@ class Service:
     """Everything one service's process owns.
 
     `outside` holds the service's own adapters by name. `stopping` is set when the process is asked to end: long
-    answers such as streams watch it and end by themselves.
+    answers such as streams watch it and end by themselves. `post` is made when the service starts running, or before
+    by a test that drives it step by step.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Service:
     resources: list[AbstractAsyncContextManager[Any]] = field(default_factory=list)
     outside: dict[str, Any] = field(default_factory=dict)
     verifier: TokenVerifier | None = None
+    post: Post | None = None
     vitals: Vitals = field(init=False)
     busy_keys: BusyKeys = field(default_factory=BusyKeys, init=False)
     stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -97,14 +100,15 @@ async def running(service: Service, role: Role = "all") -> AsyncIterator[Service
 
     Leaving the block stops taking messages first, lets what is in hand finish or be delivered again, then closes.
     """
-    from skillscoop_chassis.wiring import start_post, watch_vitals
+    from skillscoop_chassis.wiring import build_post, run_post, watch_vitals
 
     async with AsyncExitStack() as stack:
         stack.push_async_callback(service.database.close)
         for resource in service.resources:
             await stack.enter_async_context(resource)
-        await stack.enter_async_context(start_post(service, consume=role != "api"))
-        watch_vitals(service)
+        service.post = service.post or build_post(service)
+        watch_vitals(service, service.post, consume=role != "api")
+        await stack.enter_async_context(run_post(service, service.post, consume=role != "api"))
         if role != "api":
             tasks = [asyncio.create_task(repeat(job), name=job.name) for job in (*service.jobs, *_house_jobs(service))]
             stack.push_async_callback(end_tasks, tasks)

@@ -1,14 +1,21 @@
-"""How the post is put together for one service: relay, consumers, alarms and executors around one database."""
+"""How the post is put together for one service: relay, consumer, alarms and executors around one database."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+from skillscoop_messages import later
+from skillscoop_messages.consumer import Consumer
+from skillscoop_messages.later_runner import LaterRunner, always_calm
+from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.relay import Relay
+from skillscoop_messages.tables import LATER
 
 if TYPE_CHECKING:
     from skillscoop_chassis.service import Service
@@ -16,28 +23,72 @@ if TYPE_CHECKING:
 OUTBOX_LATE = timedelta(seconds=60)
 """An event that waits longer than this for the broker makes the process not ready."""
 
+_PARKED = sa.select(sa.func.count().label("count")).select_from(LATER).where(LATER.c.state == "parked")
+
+
+@dataclass(frozen=True)
+class Post:
+    """The moving parts around one service's database. Tests may drive them step by step instead of running them."""
+
+    relay: Relay
+    consumer: Consumer
+    later: LaterRunner
+
+
+def build_post(service: Service) -> Post:
+    """Put the post together and connect the database's commits to the relay; nothing runs yet."""
+    counted = service.vitals.counter(
+        "messages", "Messages and alarms by what became of them", ("subscriber", "outcome")
+    )
+
+    def observe(outcome: str, subscriber: str, count: int) -> None:
+        if count:
+            counted.labels(subscriber, outcome).inc(count)
+
+    relay = Relay(service.database, service.transport)
+    consumer: Consumer
+
+    def nudge() -> None:
+        post.later.nudge()
+
+    consumer = Consumer(
+        service.database, service.transport, service.subscribers, SUBSCRIPTIONS, postponed=nudge, observe=observe
+    )
+    runner = LaterRunner(
+        service.database,
+        service.alarms,
+        service.subscribers,
+        calm_since=consumer.calm_since if service.subscribers else always_calm,
+        observe=observe,
+    )
+    post = Post(relay, consumer, runner)
+    service.database.after_flush = relay.offer
+    return post
+
 
 @asynccontextmanager
-async def start_post(service: Service, *, consume: bool) -> AsyncIterator[None]:
-    """Open the transport and start the relay; with `consume`, also take messages, alarms and outside calls."""
-    relay = Relay(service.database, service.transport)
-    service.database.after_flush = relay.offer
-    service.outside["relay"] = relay
+async def run_post(service: Service, post: Post, *, consume: bool) -> AsyncIterator[None]:
+    """Open the transport and publish; with `consume`, also take messages, ring alarms and make outside calls."""
     await service.transport.open()
-    tasks = [asyncio.create_task(relay.run(), name=f"{service.name}.relay")]
+    parts = [("relay", post.relay.run())]
+    if consume:
+        parts.append(("later", post.later.run()))
+        parts += [(executor.name, executor.run(service.database)) for executor in service.executors]
+        if service.subscribers:
+            parts.append(("consumer", post.consumer.run()))
+    tasks = [asyncio.create_task(run, name=f"{service.name}.{name}") for name, run in parts]
     try:
         yield
     finally:
-        for task in tasks:
+        # The consumer first: what it has in hand is settled while everything else still works.
+        for task in reversed(tasks):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        service.database.after_flush = None
+            await asyncio.gather(task, return_exceptions=True)
         await service.transport.close()
 
 
-def watch_vitals(service: Service) -> None:
-    """Readiness checks of database, transport and outbox, and the outbox' age as a metric."""
-    relay: Relay = service.outside["relay"]
+def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
+    """Readiness checks of database, broker, outbox and consumers, and what waits as metrics."""
 
     async def database() -> str | None:
         await service.database.ping()
@@ -47,12 +98,28 @@ def watch_vitals(service: Service) -> None:
         return service.transport.trouble()
 
     async def outbox() -> str | None:
-        waiting = await relay.oldest_unpublished()
+        waiting = await post.relay.oldest_unpublished()
         return "events wait for the broker" if waiting is not None and waiting > OUTBOX_LATE else None
 
+    async def messages() -> str | None:
+        return "messages cannot be handled" if post.consumer.trouble() else None
+
     async def gauges() -> Mapping[str, float]:
-        waiting = await relay.oldest_unpublished()
-        return {"outbox_oldest_unpublished_seconds": waiting.total_seconds() if waiting else 0.0}
+        oldest = await post.relay.oldest_unpublished()
+        async with service.database.read() as tx:
+            waiting = await later.waiting(tx)
+            parked = await tx.first(_PARKED)
+        found = {
+            "outbox_oldest_unpublished_seconds": oldest.total_seconds() if oldest else 0.0,
+            "parked": float(parked["count"]) if parked else 0.0,
+        }
+        for row in waiting:
+            clock = service.clocks.business() if row["kind"] == "alarm" else service.clocks.wall()
+            found[f"later_{row['kind']}_waiting"] = float(row["waiting"])
+            found[f"later_{row['kind']}_late_seconds"] = max(0.0, (clock - row["earliest"]).total_seconds())
+        return found
 
     service.vitals.checks |= {"database": database, "broker": broker, "outbox": outbox}
+    if consume and service.subscribers:
+        service.vitals.checks["messages"] = messages
     service.vitals.gauges(gauges)

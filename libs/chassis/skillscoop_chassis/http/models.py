@@ -33,7 +33,7 @@ class MoneyView(View):
 
 
 class NextMove(View):
-    """One open move. Without `blocked_reason` it would succeed now. `due_at` is UTC; `on_timeout` says what then happens."""
+    """One open move. Without `blocked_reason` it would succeed now; `on_timeout` says what happens at `due_at` (UTC)."""
 
     action: str = Field(examples=["release"])
     actor: str = Field(examples=["client"])
