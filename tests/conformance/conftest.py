@@ -1,0 +1,67 @@
+"""The fixtures of the conformance suites: three transports, two databases, movable clocks."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from skillscoop_chassis.database import SqlDatabase
+from skillscoop_messages.transport.embedded import EmbeddedTransport
+from skillscoop_messages.transport.rabbitmq import RabbitTransport
+from skillscoop_messages.transport.simulated import Faults, SimulatedTransport
+
+from tests.conformance.stage import (
+    SUBSCRIPTIONS,
+    Hands,
+    Post,
+    delete_namespace,
+    keep_moving,
+    stage_database,
+)
+
+RABBITMQ = pytest.param("rabbitmq", marks=pytest.mark.servers)
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.servers)
+
+
+@pytest.fixture
+def faults() -> Faults:
+    """How roughly the simulated post behaves; tests of rough weather override it."""
+    return Faults()
+
+
+@pytest.fixture(params=("embedded", RABBITMQ, "simulated"))
+async def post(request: pytest.FixtureRequest, tmp_path: Path, faults: Faults) -> AsyncIterator[Post]:
+    """Each transport in turn, empty."""
+    if request.param == "rabbitmq":
+        url = request.getfixturevalue("rabbit_url")
+        namespace = f"conformance-{uuid.uuid4().hex[:8]}"
+        found = Post("rabbitmq", lambda: RabbitTransport(url, SUBSCRIPTIONS.values(), namespace))
+        yield found
+        await found.closed()
+        await delete_namespace(url, namespace)
+        return
+    if request.param == "embedded":
+        found = Post("embedded", lambda: EmbeddedTransport(tmp_path / "bus.sqlite", SUBSCRIPTIONS.values()))
+    else:
+        simulated = SimulatedTransport(7, SUBSCRIPTIONS.values(), faults)
+        found = Post("simulated", lambda: simulated, pump=keep_moving)
+    yield found
+    await found.closed()
+
+
+@pytest.fixture
+def hands() -> Hands:
+    """The test's clocks."""
+    return Hands()
+
+
+@pytest.fixture(params=("sqlite", POSTGRESQL))
+async def database(request: pytest.FixtureRequest, tmp_path: Path, hands: Hands) -> AsyncIterator[SqlDatabase]:
+    """One service's database with the post's tables and a table of effects, on each dialect."""
+    url = (
+        f"sqlite:///{tmp_path / 'service.sqlite'}"
+        if request.param == "sqlite"
+        else request.getfixturevalue("postgres_url")
+    )
+    async with stage_database(url, hands.clocks()) as opened:
+        yield opened
