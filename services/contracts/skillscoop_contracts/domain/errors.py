@@ -1,0 +1,65 @@
+"""What a decision may be refused with. Each names itself with a stable code that people and programs see.
+
+DomainError
+├── Forbidden        the other party may do this, this one may not
+├── IllegalMove      this move does not start in this state
+├── Refused          the state is right, something else is in the way
+├── InvalidTerms     the terms themselves break a rule
+└── UnknownObject    a fact names something this contract has never had
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class DomainError(Exception):
+    """The root of all refusals."""
+
+
+@dataclass(eq=False)
+class Forbidden(DomainError):
+    """`action` belongs to somebody else: the other party, or nobody who could ask for it over HTTP."""
+
+    action: str
+
+
+@dataclass(eq=False)
+class IllegalMove(DomainError):
+    """`action` does not start in `state`; `subject_id` is the contract or milestone that stands there."""
+
+    action: str
+    state: str
+    subject_id: str
+
+
+@dataclass(eq=False)
+class Refused(DomainError):
+    """The state would allow the move, but `code` is in the way; `extra` carries the current values."""
+
+    code: str
+    detail: str
+    subject_id: str
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TermsProblem:
+    """One broken rule: `pointer` is the JSON pointer of the field in the request that states the terms."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+@dataclass(eq=False)
+class InvalidTerms(DomainError):
+    """Terms that nobody could agree to, with every broken rule."""
+
+    problems: tuple[TermsProblem, ...]
+
+
+@dataclass(eq=False)
+class UnknownObject(DomainError):
+    """A fact from another service names `object_id`, which this contract has not had (yet)."""
+
+    object_id: str

@@ -1,0 +1,200 @@
+"""Reading: the aggregate with or without its lock, lists of contracts, terms, timeline, policies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from skillscoop_chassis.database import for_update
+from skillscoop_chassis.http.paging import Cursor, keyset
+from skillscoop_messages.database import Transaction
+
+from skillscoop_contracts.domain.contract import Contract, DisputeCase, Funding, Milestone
+from skillscoop_contracts.domain.policy import Policy
+from skillscoop_contracts.repository.rows import Row, contract_of, milestone_of, policy_of
+from skillscoop_contracts.tables import (
+    CONTRACTS,
+    DISPUTE_CASES,
+    MILESTONES,
+    MONEY_OPERATIONS,
+    PAYOUT_ACCOUNTS,
+    POLICIES,
+    TERMS,
+    TIMELINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A contract as it stands in the database: `entries` of its timeline so far, and whether the payee can be paid."""
+
+    contract: Contract
+    entries: int
+    payee_ready: bool
+
+
+_BY_ID = sa.select(CONTRACTS).where(CONTRACTS.c.id == sa.bindparam("key"))
+_BY_MILESTONE = sa.select(CONTRACTS).where(
+    CONTRACTS.c.id
+    == sa.select(MILESTONES.c.contract_id).where(MILESTONES.c.id == sa.bindparam("key")).scalar_subquery()
+)
+_LOCK_BY_ID = for_update(_BY_ID)
+_LOCK_BY_MILESTONE = for_update(_BY_MILESTONE)
+
+# A statement of its own, after the lock: only then does it see what whoever held the lock before has committed.
+_PARTS = (
+    sa.select(
+        MILESTONES,
+        sa.select(sa.func.coalesce(sa.func.max(TIMELINE.c.number), 0))
+        .where(TIMELINE.c.contract_id == sa.bindparam("contract"))
+        .scalar_subquery()
+        .label("entries"),
+        sa.select(PAYOUT_ACCOUNTS.c.state)
+        .where(PAYOUT_ACCOUNTS.c.user_id == sa.bindparam("payee"))
+        .scalar_subquery()
+        .label("payee_state"),
+    )
+    .where(MILESTONES.c.contract_id == sa.bindparam("contract"))
+    .order_by(MILESTONES.c.position)
+)
+_FUNDING = sa.select(MONEY_OPERATIONS).where(
+    MONEY_OPERATIONS.c.contract_id == sa.bindparam("contract"), MONEY_OPERATIONS.c.id == sa.bindparam("key")
+)
+_CASE = sa.select(DISPUTE_CASES).where(
+    DISPUTE_CASES.c.contract_id == sa.bindparam("contract"), DISPUTE_CASES.c.dispute_id == sa.bindparam("key")
+)
+
+
+async def lock_contract(
+    tx: Transaction, contract_id: str, *, funding_id: str | None = None, dispute_id: str | None = None
+) -> Stored | None:
+    """The contract, locked until the transaction ends; with one try to fund or one dispute where they are named."""
+    row = await tx.first(_LOCK_BY_ID, {"key": contract_id})
+    return await _whole(tx, row, funding_id=funding_id, dispute_id=dispute_id) if row else None
+
+
+async def lock_contract_of_milestone(tx: Transaction, milestone_id: str) -> Stored | None:
+    """The contract a milestone belongs to, locked until the transaction ends."""
+    row = await tx.first(_LOCK_BY_MILESTONE, {"key": milestone_id})
+    return await _whole(tx, row) if row else None
+
+
+async def read_contract(tx: Transaction, contract_id: str) -> Stored | None:
+    """The contract, to look at."""
+    row = await tx.first(_BY_ID, {"key": contract_id})
+    return await _whole(tx, row) if row else None
+
+
+async def read_contract_of_milestone(tx: Transaction, milestone_id: str) -> Stored | None:
+    """The contract a milestone belongs to, to look at."""
+    row = await tx.first(_BY_MILESTONE, {"key": milestone_id})
+    return await _whole(tx, row) if row else None
+
+
+async def _whole(tx: Transaction, row: Row, *, funding_id: str | None = None, dispute_id: str | None = None) -> Stored:
+    contract_id = row["id"]
+    parts = await tx.all(_PARTS, {"contract": contract_id, "payee": row["freelancer_id"]})
+    fundings: tuple[Funding, ...] = ()
+    cases: tuple[DisputeCase, ...] = ()
+    if funding_id and (found := await tx.first(_FUNDING, {"contract": contract_id, "key": funding_id})):
+        fundings = (Funding(found["id"], found["milestone_id"], found["amount"], found["state"]),)
+    if dispute_id and (found := await tx.first(_CASE, {"contract": contract_id, "key": dispute_id})):
+        cases = (DisputeCase(found["dispute_id"], found["state"], tuple(found["decisions"])),)
+    return Stored(
+        contract_of(row, tuple(milestone_of(part) for part in parts), cases, fundings),
+        entries=parts[0]["entries"],
+        payee_ready=parts[0]["payee_state"] == "active",
+    )
+
+
+def contracts_of(
+    user_id: str, role: str | None, state: str | None, cursor: Cursor, ids_only: bool = False
+) -> sa.Select[Any]:
+    """The statement for one page of a user's contracts, newest first."""
+    mine = {
+        "client": CONTRACTS.c.client_id == user_id,
+        "freelancer": CONTRACTS.c.freelancer_id == user_id,
+        None: sa.or_(CONTRACTS.c.client_id == user_id, CONTRACTS.c.freelancer_id == user_id),
+    }
+    statement = sa.select(CONTRACTS).where(mine[role])
+    if state is not None:
+        statement = statement.where(CONTRACTS.c.state == state)
+    return keyset(statement, CONTRACTS.c.created_at, CONTRACTS.c.id, cursor)
+
+
+_PARTS_OF_MANY = (
+    sa.select(MILESTONES)
+    .where(MILESTONES.c.contract_id.in_(sa.bindparam("contracts", expanding=True)))
+    .order_by(MILESTONES.c.position)
+)
+_READY_PAYEES = sa.select(PAYOUT_ACCOUNTS.c.user_id).where(
+    PAYOUT_ACCOUNTS.c.user_id.in_(sa.bindparam("users", expanding=True)), PAYOUT_ACCOUNTS.c.state == "active"
+)
+
+
+async def with_parts(tx: Transaction, rows: Sequence[Row]) -> dict[str, Stored]:
+    """Several contracts' rows as whole contracts, by id, in two statements. `entries` is not looked up."""
+    if not rows:
+        return {}
+    milestones: dict[str, list[Milestone]] = {row["id"]: [] for row in rows}
+    for part in await tx.all(_PARTS_OF_MANY, {"contracts": list(milestones)}):
+        milestones[part["contract_id"]].append(milestone_of(part))
+    payees = sorted({row["freelancer_id"] for row in rows})
+    ready = {found["user_id"] for found in await tx.all(_READY_PAYEES, {"users": payees})}
+    return {
+        row["id"]: Stored(
+            contract_of(row, tuple(milestones[row["id"]]), (), ()), 0, payee_ready=row["freelancer_id"] in ready
+        )
+        for row in rows
+    }
+
+
+def terms_of(contract_id: str, cursor: Cursor) -> sa.Select[Any]:
+    """The statement for one page of a contract's revisions, newest first."""
+    statement = sa.select(TERMS).where(TERMS.c.contract_id == contract_id)
+    return keyset(statement, TERMS.c.revision, TERMS.c.contract_id, cursor)
+
+
+async def read_terms(tx: Transaction, contract_id: str, revision: int) -> Row | None:
+    """One revision's row."""
+    wanted = sa.select(TERMS).where(TERMS.c.contract_id == contract_id, TERMS.c.revision == revision)
+    return await tx.first(wanted)
+
+
+async def read_terms_before(tx: Transaction, contract_id: str, revision: int) -> Row | None:
+    """The row of the latest revision before this one."""
+    earlier = sa.select(TERMS).where(TERMS.c.contract_id == contract_id, TERMS.c.revision < revision)
+    return await tx.first(earlier.order_by(TERMS.c.revision.desc()).limit(1))
+
+
+async def read_timeline(tx: Transaction, contract_id: str, after: int, limit: int) -> Sequence[Row]:
+    """Up to `limit` entries behind number `after`, in the order they happened."""
+    statement = (
+        sa.select(TIMELINE)
+        .where(TIMELINE.c.contract_id == contract_id, TIMELINE.c.number > after)
+        .order_by(TIMELINE.c.number)
+        .limit(limit)
+    )
+    return await tx.all(statement)
+
+
+_LATEST_POLICY = sa.select(POLICIES).order_by(POLICIES.c.version.desc()).limit(1)
+_LOCK_POLICIES = for_update(sa.select(POLICIES.c.version).where(POLICIES.c.version == 1))
+
+
+async def latest_policy_row(tx: Transaction) -> Row | None:
+    """The newest policy with when and by whom it was published; None before the first start."""
+    return await tx.first(_LATEST_POLICY)
+
+
+async def current_policy(tx: Transaction) -> Policy:
+    """The policy in force for contracts approved from now on. Raises LookupError before the first start."""
+    row = await latest_policy_row(tx)
+    if row is None:
+        raise LookupError("no policy was recorded yet")
+    return policy_of(row["document"])
+
+
+async def lock_policies(tx: Transaction) -> None:
+    """Let one operator at a time publish a policy: version 1 is always there to be locked."""
+    await tx.first(_LOCK_POLICIES)
