@@ -1,0 +1,68 @@
+"""The SQLite files of a data folder, brought to the newest version of their tables before anything opens them."""
+
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+
+from skillscoop_cli.embedded.composition import SERVICES, migrations_of
+from skillscoop_cli.failures import Refused
+from skillscoop_cli.folder import DataFolder, write_private
+
+
+def url_of(folder: DataFolder, service: str) -> str:
+    """Address of a service's database."""
+    return f"sqlite:///{folder.database(service)}"
+
+
+def migrate_all(folder: DataFolder) -> dict[str, str]:
+    """Migrate every service's database; what was done to each: `made`, `current` or `checked`.
+
+    A note in the folder remembers which migration scripts each file went through, so that an ordinary start does not
+    even load the migration tool. Raises `Refused` when a file is damaged, or made by other code than this.
+    """
+    note = folder.path / "databases" / "migrated.json"
+    known = _read(note)
+    done: dict[str, str] = {}
+    for service in SERVICES:
+        file = folder.database(service)
+        wanted = _digest(migrations_of(service))
+        existed = file.exists()
+        if existed and known.get(service) == wanted:
+            done[service] = "current"
+            continue
+        _migrate(folder, service)
+        known[service] = wanted
+        done[service] = "checked" if existed else "made"
+        write_private(note, json.dumps(known))
+    return done
+
+
+def _migrate(folder: DataFolder, service: str) -> None:
+    from alembic.util.exc import CommandError
+    from skillscoop_chassis.migrations import migrate
+    from sqlalchemy.exc import DatabaseError
+
+    try:
+        migrate(url_of(folder, service), migrations_of(service))
+    except (CommandError, DatabaseError, sqlite3.DatabaseError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise Refused(
+            f"the database {folder.database(service)} cannot be brought up to date ({reason}); "
+            "start with --fresh to begin again, or name another folder with --data"
+        ) from error
+
+
+def _digest(migrations: Path) -> str:
+    sums = hashlib.sha256()
+    for script in sorted((migrations / "versions").glob("*.py")):
+        sums.update(script.name.encode() + b"\0" + script.read_bytes())
+    return sums.hexdigest()
+
+
+def _read(note: Path) -> dict[str, str]:
+    try:
+        found = json.loads(note.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

@@ -1,0 +1,63 @@
+"""The one address: hands each request to the service whose path it is, and answers where all of them are one."""
+
+import json
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+
+from skillscoop_cli.embedded import joined
+from skillscoop_cli.embedded.dispatch import compiled, owner_of, paths_of
+from skillscoop_cli.embedded.joined import Application, Receive, Scope, Send
+
+SIMULATOR = "/stripe-simulator"
+
+
+class Front:
+    """The application behind the port. `apps` are the services', by name; `simulator` plays Stripe below its prefix."""
+
+    def __init__(self, apps: Mapping[str, FastAPI], simulator: Application, url: str) -> None:
+        self._apps = apps
+        self._simulator = simulator
+        self._tree = compiled({name: paths_of(app) for name, app in apps.items()})
+        # A path of nobody gets the same 401 and 404 as everywhere, from whichever service stands first.
+        self._nobody = next(iter(apps.values()))
+        self._url = url
+        self._document: bytes | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; only HTTP is spoken here."""
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        if path == SIMULATOR or path.startswith(SIMULATOR + "/"):
+            await self._simulator({**scope, "root_path": scope.get("root_path", "") + SIMULATOR}, receive, send)
+        elif path in ("/livez", "/readyz"):
+            status, body = await joined.health(self._apps, path, scope)
+            await joined.answer(send, status, body, "application/json")
+        elif path == "/metrics":
+            body = await joined.metrics(self._apps, scope)
+            await joined.answer(send, 200, body, "text/plain; version=0.0.4; charset=utf-8")
+        elif path == "/openapi.json":
+            await joined.answer(send, 200, self._described(), "application/json")
+        elif path == "/":
+            await joined.answer(send, 200, self._welcome(), "text/plain; charset=utf-8")
+        else:
+            owner = owner_of(self._tree, path)
+            await (self._apps[owner] if owner else self._nobody)(scope, receive, send)
+
+    def _described(self) -> bytes:
+        if self._document is None:
+            self._document = json.dumps(
+                joined.merge_openapi({name: app.openapi() for name, app in self._apps.items()})
+            ).encode()
+        return self._document
+
+    def _welcome(self) -> bytes:
+        return (
+            f"SkillScoop, {len(self._apps)} services in one process, for trying out: no real money moves here.\n\n"
+            f"API description   {self._url}/openapi.json\n"
+            f"Health            {self._url}/readyz\n"
+            f"Metrics           {self._url}/metrics\n"
+            f"Stripe simulator  {self._url}{SIMULATOR}/ (it is not Stripe)\n"
+            "A token           ./skillscoop token ada\n"
+        ).encode()

@@ -1,0 +1,71 @@
+"""One HTTP server on one loopback port, started and ended by the block around it."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from skillscoop_cli.embedded.joined import Application
+from skillscoop_cli.failures import Refused
+
+LOOPBACK = "127.0.0.1"
+GRACE_SECONDS = 3
+"""How long requests in hand may still run when the process is asked to end."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the block around it decides when everything ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bound(port: int) -> socket.socket:
+    """A listening loopback socket; port 0 takes any free one. Callers wait in its queue until somebody serves it.
+
+    Raises `Refused` when the port is taken or forbidden.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Refused(
+                f"port {port} is taken; end what uses it, or name another with --port (0 takes any free one)"
+            ) from error
+        raise Refused(f"port {port} cannot be used: {error.strerror}; name another with --port") from error
+    listening.setblocking(False)
+    return listening
+
+
+@asynccontextmanager
+async def serving(app: Application, listening: socket.socket) -> AsyncIterator[None]:
+    """Serve `app` on the socket for the block."""
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=15,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,32 @@
+"""`token`: be somebody."""
+
+from typing import Annotated
+
+import typer
+
+from skillscoop_cli.verbs.options import Data
+
+
+def token(
+    user: Annotated[str, typer.Argument(help="User id: the token's subject.")],
+    role: Annotated[
+        list[str] | None, typer.Option("--role", help="support, ops or integrator; may be repeated.")
+    ] = None,
+    ttl: Annotated[str, typer.Option("--ttl", help="How long it is good: 30m, 1h, 14d.")] = "1h",
+    data: Data = None,
+) -> None:
+    """Print one token of the development issuer and nothing else. Production settings refuse that issuer."""
+    from skillscoop_messages.clock import wall_time
+
+    from skillscoop_cli.durations import duration
+    from skillscoop_cli.folder import chosen, open_folder
+    from skillscoop_cli.issuer import issue, key_of
+
+    length = duration(ttl)
+    key = key_of(open_folder(chosen(data)))
+    typer.echo(issue(key, user, role or [], length, wall_time()))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs of this file."""
+    app.command()(token)

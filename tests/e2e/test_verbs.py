@@ -1,0 +1,141 @@
+"""The smaller verbs: what they print, and how they end."""
+
+import base64
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.installation import PATIENCE, ROOT, Installation
+
+OneLine = Callable[[subprocess.CompletedProcess[str]], str]
+
+
+def _claims(token: str) -> dict[str, object]:
+    payload = token.split(".")[1]
+    claims: dict[str, object] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
+
+
+def test_token_prints_one_token_and_nothing_else(skillscoop: Installation) -> None:
+    done = skillscoop.run("token", "sam", "--role", "support", "--role", "ops", "--ttl", "30m")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+    claims = _claims(done.stdout.strip())
+    assert (claims["iss"], claims["aud"], claims["sub"]) == ("skillscoop-development", "skillscoop", "sam")
+    assert claims["roles"] == ["support", "ops"]
+    assert int(str(claims["exp"])) - int(str(claims["iat"])) == 1_800
+
+
+@pytest.mark.parametrize("arguments", [("--role", "king"), ("--ttl", "soon"), ("--ttl", "0s")])
+def test_token_refuses_what_it_does_not_know(
+    skillscoop: Installation, one_line: OneLine, arguments: tuple[str, ...]
+) -> None:
+    assert one_line(skillscoop.run("token", "ada", *arguments))
+
+
+@pytest.mark.parametrize("arguments", [("dance",), ("up", "--port", "99999"), ("token",), ("parked", "burn")])
+def test_wrong_use_ends_with_two(skillscoop: Installation, arguments: tuple[str, ...]) -> None:
+    done = skillscoop.run(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_the_root_script_works_from_anywhere_and_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "scoop").symlink_to(ROOT / "skillscoop")
+    (tmp_path / "link").symlink_to(Path("bin") / "scoop")
+    done = subprocess.run(
+        [tmp_path / "link", "token", "ada"], capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert _claims(done.stdout.strip())["sub"] == "ada"
+    assert (tmp_path / ".skillscoop" / "issuer" / "key.json").exists()
+
+
+def test_a_machine_without_python_gets_one_line(tmp_path: Path) -> None:
+    (tmp_path / "clone").mkdir()
+    script = tmp_path / "clone" / "skillscoop"
+    script.write_text((ROOT / "skillscoop").read_text())
+    for name in ("sh", "readlink", "dirname"):
+        (tmp_path / name).symlink_to(Path("/bin") / name if (Path("/bin") / name).exists() else Path("/usr/bin") / name)
+    done = subprocess.run(
+        [tmp_path / "sh", script, "demo"],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path)},
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "skillscoop: python3 is missing; install it (Debian, Ubuntu: apt install python3 python3-venv)"
+    ]
+
+
+def test_documents_are_printed_without_anything_running(skillscoop: Installation) -> None:
+    paths = skillscoop.json("openapi")["paths"]
+    assert "/v1/contracts" in paths
+    assert "/v1/admin/payments/parked" in paths
+    assert skillscoop.json("asyncapi")["asyncapi"].startswith("3.")
+    assert {queue["name"] for queue in skillscoop.json("topology")["queues"]} >= {"notifications.tell_the_people"}
+    assert not skillscoop.data.exists()
+
+
+def test_migrate_makes_the_databases_once(skillscoop: Installation) -> None:
+    assert set(skillscoop.json("migrate", "--json").values()) == {"made"}
+    assert set(skillscoop.json("migrate", "--json").values()) == {"current"}
+
+
+def test_config_masks_secrets(skillscoop: Installation) -> None:
+    shown = skillscoop.run("config")
+    assert shown.returncode == 0
+    secrets = json.loads((skillscoop.data / "secrets.json").read_text())
+    for secret in secrets.values():
+        assert secret not in shown.stdout
+    assert "DATABASE_URL=sqlite:///" in shown.stdout
+    assert set(skillscoop.json("config", "--json")) == {"contracts", "payments", "notifications", "disputes", "reviews"}
+
+
+def test_doctor_finds_a_healthy_machine_healthy(skillscoop: Installation, free_port: int) -> None:
+    found = skillscoop.json("doctor", "--json", "--port", str(free_port))
+    assert found["ok"], found
+    assert not skillscoop.data.exists()
+
+
+def test_doctor_says_what_mends_a_foreign_folder(skillscoop: Installation, free_port: int) -> None:
+    skillscoop.data.mkdir()
+    (skillscoop.data / "holiday.jpg").write_text("sun")
+    done = skillscoop.run("doctor", "--json", "--port", str(free_port))
+    assert done.returncode == 1
+    failed = [check for check in json.loads(done.stdout)["checks"] if not check["ok"]]
+    assert [(check["name"], "--data" in check["fix"]) for check in failed] == [("data folder", True)]
+
+
+def test_time_can_be_played_and_stays_played(skillscoop: Installation) -> None:
+    first = skillscoop.json("clock", "advance", "14d", "--json")["business_time"]
+    second = skillscoop.json("clock", "advance", "1d", "--json")["business_time"]
+    assert second > first
+
+
+def test_operators_see_the_life_of_a_contract(skillscoop: Installation) -> None:
+    skillscoop.up()
+    walked = skillscoop.json("walk", "--json")
+    life = skillscoop.json("story", walked["contract_id"], "--json")
+    assert life
+    assert "contracts.contract.completed.v1" in str(life)
+    assert skillscoop.json("parked", "list", "--json") == []
+    assert skillscoop.json("outbox", "--json") is not None
+    listed = skillscoop.json("operations", "list", "--json")
+    assert listed
+    assert skillscoop.run("parked", "show", "payments.learn_policy:nothing").returncode == 1
+    assert skillscoop.run("story", walked["contract_id"]).stdout.count("\n") > 10
+
+
+def test_operators_verbs_without_a_server_say_so(skillscoop: Installation, free_port: int) -> None:
+    done = skillscoop.run("outbox", "--url", f"http://127.0.0.1:{free_port}")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,87 @@
+"""The walk's own tools: forms as a person fills them in, amounts as a person reads them, calls that do not give up."""
+
+import httpx2
+import pytest
+from skillscoop_cli.failures import CheckFailed
+from skillscoop_cli.story.client import Api
+from skillscoop_cli.story.ledger import changes, unexplained
+from skillscoop_cli.story.pages import fill_in, first_form
+from skillscoop_cli.story.people import cast_of
+
+PAGE = """
+<form method="post" action="pay"><input name="number"><input name="exp"><input type="hidden" name="token" value="t1">
+<input type="checkbox" name="save" value="yes"><button name="what" value="pay">Pay</button>
+<button name="what2" value="cancel">Cancel</button></form>
+<form action="/other"><input name="stray"></form>
+"""
+
+
+def test_the_first_form_is_sent_as_its_first_button_sends_it() -> None:
+    form = first_form(PAGE, "http://stripe.test/checkout/cs_1")
+    assert form is not None
+    assert (form.method, form.action) == ("POST", "http://stripe.test/checkout/pay")
+    assert form.fields == {"number": "", "exp": "", "token": "t1", "what": "pay"}
+
+
+def test_a_page_without_a_form_has_none() -> None:
+    assert first_form("<p>Paid</p>", "http://stripe.test/") is None
+
+
+async def test_a_person_fills_in_the_form_and_lands_where_it_leads() -> None:
+    sent: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/checkout/cs_1":
+            return httpx2.Response(200, text=PAGE)
+        sent.append(request.content.decode())
+        return (
+            httpx2.Response(303, headers={"location": "/thanks"}) if request.method == "POST" else httpx2.Response(200)
+        )
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        assert await fill_in(http, "http://stripe.test/checkout/cs_1", {"number": "42", "exp": "12/34"}, 1) == 200
+    assert sent[0] == "number=42&exp=12%2F34&token=t1&what=pay"
+
+
+def _ledger(**parts: int) -> dict[str, dict[str, object]]:
+    return {part: {"amount": amount, "currency": "usd"} for part, amount in parts.items()}
+
+
+def test_ledger_lines_say_what_moved() -> None:
+    before = _ledger(charged=400, held=400)
+    after = _ledger(charged=400, held=0, released=400)
+    assert changes({}, before) == ["charged +$4.00", "held +$4.00"]
+    assert changes(before, after) == ["held −$4.00", "released +$4.00"]
+    assert unexplained(after) == 0
+    assert unexplained(_ledger(charged=400, held=399)) == 1
+
+
+async def test_a_call_survives_a_server_that_starts_again_and_keeps_its_key() -> None:
+    keys: list[str] = []
+    answers = iter([None, 503, 200])
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        keys.append(request.headers["idempotency-key"])
+        status = next(answers)
+        if status is None:
+            raise httpx2.ConnectError("refused")
+        return httpx2.Response(status, json={"state": "proposed"})
+
+    ada = cast_of(lambda user, roles: f"token-of-{user}").ada
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        done = await Api(http, lambda path: "http://api.test").call(ada, "POST", "/v1/contracts/c/send", {})
+    assert (done["state"], done.retried) == ("proposed", True)
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+async def test_another_answer_than_expected_is_told_with_its_code() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(409, json={"code": "revision_outdated", "detail": "Revision 2 is current."})
+
+    ada = cast_of(lambda user, roles: "t", "x").ada
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        with pytest.raises(
+            CheckFailed, match=r"Ada: POST /v1/x should be answered 200: 409 revision_outdated: Revision 2"
+        ):
+            await Api(http, lambda path: "http://api.test").call(ada, "POST", "/v1/x", {})
