@@ -171,21 +171,22 @@ def _create(call: Call) -> Json:
 
 
 def _shown(account: Json, include: list[str] | None) -> Json:
-    """The account as the API answers it: what was not asked for by `include` is null."""
+    """The account as the API answers it: without what was not asked for by `include`, and without empty values."""
     wanted = include or []
     for index, name in enumerate(wanted):
         if name not in _INCLUDABLE:
             raise bad_parameter(f"Invalid include: {name}", param=f"include[{index}]")
-    shown = dict(account)
-    for name in ("defaults", "future_requirements", "identity", "requirements"):
-        shown[name] = account[name] if name in wanted else None
-    configurations = {name.partition(".")[2] for name in wanted if name.startswith("configuration.")}
-    shown["configuration"] = (
-        {name: value if name in configurations else None for name, value in account["configuration"].items()}
-        if configurations
-        else None
-    )
-    return shown
+    hidden = {name for name in _INCLUDABLE if name not in wanted}
+    shown = {name: value for name, value in account.items() if name not in hidden}
+    configurations = account["configuration"].items()
+    shown["configuration"] = {name: value for name, value in configurations if f"configuration.{name}" in wanted}
+    return _filled(shown)
+
+
+def _filled(node: Json) -> Json:
+    """The same without nulls and empty objects, which v2 objects do not have."""
+    inner = {name: _filled(value) if isinstance(value, dict) else value for name, value in node.items()}
+    return {name: value for name, value in inner.items() if value is not None and (value != {} or name == "metadata")}
 
 
 def _get(call: Call) -> Json:

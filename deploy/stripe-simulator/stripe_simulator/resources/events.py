@@ -103,6 +103,9 @@ OPERATIONS = (
     ),
     retrieval("/v1/events/{id}", "event", for_accounts=True),
     Operation(
-        "GET", "/v2/core/events/{id}", lambda call: call.tx.need("v2.core.event", call.ids["id"]), for_accounts=True
+        "GET",
+        "/v2/core/events/{id}",
+        lambda call: call.tx.need("v2.core.event", call.ids["id"]),
+        for_accounts=True,
     ),
 )

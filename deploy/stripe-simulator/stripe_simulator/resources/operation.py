@@ -48,13 +48,13 @@ def retrieval(path: str, kind: str, param: str = "id", **flags: bool) -> Operati
     return Operation("GET", path, play, {"expand": "texts"}, **flags)
 
 
-def listing(path: str, kind: str, *filters: str, **flags: bool) -> Operation:
-    """The plain GET of a list, newest first, filtered by linked fields and creation time."""
+def listing(path: str, kind: str, *filters: str, dated: bool = True, **flags: bool) -> Operation:
+    """The plain GET of a list, newest first, filtered by linked fields and, when `dated`, by creation time."""
 
     def play(call: Call) -> Json:
         return page(call, kind, **{name: call[name] for name in filters})
 
-    table: Table = {**PAGE, "created": "range", **dict.fromkeys(filters, "text")}
+    table: Table = {**PAGE, **({"created": "range"} if dated else {}), **dict.fromkeys(filters, "text")}
     return Operation("GET", path, play, table, **flags)
 
 

@@ -219,8 +219,7 @@ def _fail(tx: Transaction, intent: Json, method: Json, decline: Decline, card: C
     intent["latest_charge"] = charge["id"] if charge else intent["latest_charge"]
     tx.put(intent)
     emit(tx, "payment_intent.payment_failed", intent)
-    message = error.pop("message")
-    raise Refusal(402, error.pop("type"), message, effects=True, payment_intent=intent, **error)
+    raise Refusal(402, **error, effects=True, payment_intent=intent)
 
 
 def _with_method(tx: Transaction, intent: Json, id: str) -> Json:

@@ -132,8 +132,7 @@ def _fail(tx: Transaction, intent: Json, decline: Decline) -> Json:
     changed = {"status": "requires_payment_method", "payment_method": None, "next_action": None}
     intent = intent | changed | {"last_setup_error": error}
     emit(tx, "setup_intent.setup_failed", tx.put(intent))
-    message = error.pop("message")
-    raise Refusal(402, error.pop("type"), message, effects=True, setup_intent=intent, **error)
+    raise Refusal(402, **error, effects=True, setup_intent=intent)
 
 
 def _create(call: Call) -> Json:

@@ -144,7 +144,7 @@ OPERATIONS = (
         _update,
         {"url": "text", "enabled_events": "texts", "description": "text", "disabled": "boolean", "expand": "texts"},
     ),
-    listing("/v1/webhook_endpoints", "webhook_endpoint"),
+    listing("/v1/webhook_endpoints", "webhook_endpoint", dated=False),
     retrieval("/v1/webhook_endpoints/{id}", "webhook_endpoint"),
     Operation("DELETE", "/v1/webhook_endpoints/{id}", _delete),
     Operation("POST", "/v2/core/event_destinations", _create_destination, _DESTINATION),
