@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from skillscoop_messages import outbox
 from skillscoop_messages.clock import Clocks
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.util import greenlet_spawn
 
 from skillscoop_chassis.engines import (
     Connections,
@@ -21,6 +19,7 @@ from skillscoop_chassis.engines import (
     means_conflict,
     open_connections,
 )
+from skillscoop_chassis.execution import Checkout
 
 if TYPE_CHECKING:
     from skillscoop_messages.database import Transaction
@@ -44,13 +43,13 @@ def for_update(statement: Selecting) -> Selecting:
 class SqlTransaction:
     """One open transaction: statements, savepoints, events to send, and what to do around its commit."""
 
-    __slots__ = ("_after", "_before", "_clocks", "_connection", "_savepoints", "dialect", "drafts", "service")
+    __slots__ = ("_after", "_before", "_clocks", "_savepoints", "_taken", "dialect", "drafts", "service")
 
-    def __init__(self, service: str, dialect: Dialect, connection: AsyncConnection, clocks: Clocks) -> None:
+    def __init__(self, service: str, dialect: Dialect, taken: Checkout, clocks: Clocks) -> None:
         self.service = service
         self.dialect = dialect
         self.drafts: list[Draft] = []
-        self._connection = connection
+        self._taken = taken
         self._clocks = clocks
         self._before: list[Callable[[Transaction], Awaitable[None]]] = []
         self._after: list[Callable[[], None]] = []
@@ -68,18 +67,16 @@ class SqlTransaction:
         """Run one Core statement; a list of parameters runs it for each. Raises ValueError for an empty list."""
         if parameters is not None and not parameters:
             raise ValueError("no parameters: an empty list would insert a row of defaults")
-        sync = self._connection.sync_connection
-        assert sync is not None
-        return await greenlet_spawn(sync.execute, statement, parameters)
+        return await self._taken.execute(statement, parameters)
 
     async def first(self, statement: Any, parameters: Parameters = None) -> sa.RowMapping | None:
         """The first row, or None."""
-        row = (await self.execute(statement, parameters)).first()
-        return None if row is None else row._mapping
+        rows = await self._taken.rows(statement, parameters)
+        return rows[0] if rows else None
 
     async def all(self, statement: Any, parameters: Parameters = None) -> Sequence[sa.RowMapping]:
         """All rows."""
-        return [row._mapping for row in (await self.execute(statement, parameters)).all()]
+        return await self._taken.rows(statement, parameters)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -87,15 +84,15 @@ class SqlTransaction:
         self._savepoints += 1
         name = f"s{self._savepoints}"
         drafts, before, after = len(self.drafts), len(self._before), len(self._after)
-        await self._connection.exec_driver_sql(f"SAVEPOINT {name}")
+        await self.execute(sa.text(f"SAVEPOINT {name}"))
         try:
             yield
         except Exception:
             del self.drafts[drafts:], self._before[before:], self._after[after:]
-            await self._connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
-            await self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+            await self.execute(sa.text(f"ROLLBACK TO SAVEPOINT {name}"))
+            await self.execute(sa.text(f"RELEASE SAVEPOINT {name}"))
             raise
-        await self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+        await self.execute(sa.text(f"RELEASE SAVEPOINT {name}"))
 
     def before_commit(self, hook: Callable[[Transaction], Awaitable[None]]) -> None:
         """Run `hook(tx)` inside this transaction, last thing before the events are flushed."""
@@ -152,16 +149,16 @@ class SqlDatabase:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[SqlTransaction]:
-        connection = await self._connections.begin()
+        taken = await self._connections.begin()
         try:
-            tx = SqlTransaction(self.service, self.dialect, connection, self.clocks)
+            tx = SqlTransaction(self.service, self.dialect, taken, self.clocks)
             yield tx
             wires = await tx.complete()
-            await self._connections.commit(connection)
+            await self._connections.commit(taken)
         except BaseException:
-            await self._connections.rollback(connection)
+            await self._connections.rollback(taken)
             raise
-        await self._connections.release(connection)
+        await self._connections.release(taken)
         tx.announce()
         if wires and self.after_flush is not None:
             self.after_flush(wires)
@@ -172,11 +169,11 @@ class SqlDatabase:
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[SqlTransaction]:
-        connection = await self._connections.read()
+        taken = await self._connections.read()
         try:
-            yield SqlTransaction(self.service, self.dialect, connection, self.clocks)
+            yield SqlTransaction(self.service, self.dialect, taken, self.clocks)
         finally:
-            await self._connections.end_read(connection)
+            await self._connections.end_read(taken)
 
     def is_away(self, error: BaseException) -> bool:
         """Server gone, restarting, refusing connections, or the pool exhausted."""

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from skillscoop_chassis.execution import Checkout, on_aiosqlite, on_psycopg
+from skillscoop_chassis.pool import Pool, uncancelled
 
 Dialect = Literal["postgresql", "sqlite"]
-T = TypeVar("T")
-
-POOL_WAIT_SECONDS = 5.0
-"""How long a caller waits for a free connection before the database counts as away."""
 
 SQLITE_BUSY_MS = 5_000
 POSTGRES_LIMITS = {
@@ -31,26 +28,10 @@ POSTGRES_LIMITS = {
 """Session settings of every PostgreSQL connection: no statement, lock or forgotten transaction lasts long."""
 
 AWAY_STATES = ("57P01", "57P02", "57P03", "57014", "25P03", "53300", "53400")
+IDLE, IN_ERROR = 0, 3
+"""libpq's PQTRANS_IDLE and PQTRANS_INERROR."""
+
 CONFLICT_STATES = ("40001", "40P01", "55P03")
-
-
-async def uncancelled(work: Awaitable[T]) -> T:
-    """Finish `work` even when this task is cancelled meanwhile; the cancellation is raised afterwards."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
-            cancelled = error
-        except Exception:  # noqa: S110 - raised below by result()
-            pass
-    result = task.result()
-    if cancelled is not None:
-        raise cancelled
-    return result
 
 
 class Connections(Protocol):
@@ -58,27 +39,27 @@ class Connections(Protocol):
 
     dialect: Dialect
 
-    async def begin(self) -> AsyncConnection:
+    async def begin(self) -> Checkout:
         """A connection inside a writing transaction."""
         ...
 
-    async def commit(self, connection: AsyncConnection) -> None:
+    async def commit(self, taken: Checkout) -> None:
         """Make it durable. An error means that the outcome is not known to be a commit."""
         ...
 
-    async def rollback(self, connection: AsyncConnection) -> None:
+    async def rollback(self, taken: Checkout) -> None:
         """Undo and give the connection back clean, or throw it away."""
         ...
 
-    async def release(self, connection: AsyncConnection) -> None:
+    async def release(self, taken: Checkout) -> None:
         """Give a committed connection back."""
         ...
 
-    async def read(self) -> AsyncConnection:
+    async def read(self) -> Checkout:
         """A connection that cannot write."""
         ...
 
-    async def end_read(self, connection: AsyncConnection) -> None:
+    async def end_read(self, taken: Checkout) -> None:
         """Give a reader back."""
         ...
 
@@ -91,13 +72,10 @@ class TransactionFailed(RuntimeError):
     """A statement failed, its error was swallowed, and the database can only roll back: there is nothing to commit."""
 
 
-async def _discard(connection: AsyncConnection) -> None:
-    """Roll back and close; a connection that cannot even roll back is thrown away instead of going back to the pool."""
-    try:
-        await connection.rollback()
-    except Exception:
-        await connection.invalidate()
-    await connection.close()
+async def settled(taken: Checkout) -> None:
+    """Tell SQLAlchemy that the transaction its own executions may have begun is over."""
+    if taken.connection.in_transaction():
+        await taken.connection.rollback()
 
 
 class PostgresConnections:
@@ -111,27 +89,20 @@ class PostgresConnections:
 
     def __init__(self, url: sa.URL, service: str, pool: int) -> None:
         readers = max(1, pool * 3 // 8)
-        self._writers = self._engine(url, service, max(1, pool - readers), {})
-        self._readers = self._engine(
-            url,
-            service,
-            readers,
-            {"default_transaction_read_only": "on"},
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-        )
+        writers = max(1, pool - readers)
+        self._writers = Pool(self._engine(url, service, {}), writers, on_psycopg)
+        only_read = {"default_transaction_read_only": "on"}
+        self._readers = Pool(self._engine(url, service, only_read, isolation_level="AUTOCOMMIT"), readers, on_psycopg)
 
     @staticmethod
-    def _engine(url: sa.URL, service: str, size: int, session: dict[str, str], **options: Any) -> AsyncEngine:
+    def _engine(url: sa.URL, service: str, session: dict[str, str], **options: Any) -> AsyncEngine:
         limits = " ".join(f"-c {name}={value}" for name, value in {**POSTGRES_LIMITS, **session}.items())
         return create_async_engine(
             url,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
-            pool_use_lifo=True,
+            poolclass=sa.pool.NullPool,
             pool_reset_on_return=None,
             use_native_hstore=False,
+            hide_parameters=True,
             connect_args={
                 "options": limits,
                 "connect_timeout": 5,
@@ -141,31 +112,48 @@ class PostgresConnections:
             **options,
         )
 
-    async def begin(self) -> AsyncConnection:
-        return await self._writers.connect()
+    async def begin(self) -> Checkout:
+        return await self._writers.take()
 
-    async def commit(self, connection: AsyncConnection) -> None:
-        driver = (await connection.get_raw_connection()).driver_connection
+    async def commit(self, taken: Checkout) -> None:
         # PostgreSQL answers COMMIT of a failed transaction with a silent ROLLBACK.
-        if driver is not None and driver.pgconn.transaction_status == 3:
+        if taken.driver.pgconn.transaction_status == IN_ERROR:
             raise TransactionFailed("the transaction failed before and cannot be committed")
-        await connection.commit()
+        try:
+            await taken.driver.commit()
+        except Exception as error:
+            raise taken.explained(error, "COMMIT") from error
 
-    async def rollback(self, connection: AsyncConnection) -> None:
-        await uncancelled(_discard(connection))
+    async def rollback(self, taken: Checkout) -> None:
+        await uncancelled(self._undo(taken))
 
-    async def release(self, connection: AsyncConnection) -> None:
-        await connection.close()
+    async def _undo(self, taken: Checkout) -> None:
+        try:
+            await taken.driver.rollback()
+            await settled(taken)
+        except Exception:
+            await self._writers.drop(taken)
+            return
+        self._writers.give_back(taken)
 
-    async def read(self) -> AsyncConnection:
-        return await self._readers.connect()
+    async def release(self, taken: Checkout) -> None:
+        await settled(taken)
+        self._writers.give_back(taken)
 
-    async def end_read(self, connection: AsyncConnection) -> None:
-        await connection.close()
+    async def read(self) -> Checkout:
+        return await self._readers.take()
+
+    async def end_read(self, taken: Checkout) -> None:
+        # A cancelled statement may have left the connection in the middle of its answer.
+        if taken.driver.closed or taken.driver.pgconn.transaction_status != IDLE:
+            await uncancelled(self._readers.drop(taken))
+            return
+        await settled(taken)
+        self._readers.give_back(taken)
 
     async def close(self) -> None:
-        await self._writers.dispose()
-        await self._readers.dispose()
+        await self._writers.close()
+        await self._readers.close()
 
 
 class SqliteConnections:
@@ -180,19 +168,17 @@ class SqliteConnections:
     def __init__(self, url: sa.URL, readers: int = 4) -> None:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         self._lock = asyncio.Lock()
-        self._writers = self._engine(url, 1, query_only=False)
-        self._readers = self._engine(url, readers, query_only=True)
+        self._writers = Pool(self._engine(url, query_only=False), 1, on_aiosqlite)
+        self._readers = Pool(self._engine(url, query_only=True), readers, on_aiosqlite)
 
     @staticmethod
-    def _engine(url: sa.URL, size: int, *, query_only: bool) -> AsyncEngine:
+    def _engine(url: sa.URL, *, query_only: bool) -> AsyncEngine:
         engine = create_async_engine(
             url,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
+            poolclass=sa.pool.NullPool,
             pool_reset_on_return=None,
+            hide_parameters=True,
             isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
         )
 
         @sa.event.listens_for(engine.sync_engine, "connect")
@@ -208,65 +194,70 @@ class SqliteConnections:
 
         return engine
 
-    async def begin(self) -> AsyncConnection:
+    async def begin(self) -> Checkout:
         await self._lock.acquire()
         try:
-            connection = await self._writers.connect()
+            taken = await self._writers.take()
         except BaseException:
             self._lock.release()
             raise
         try:
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            await self._say(taken, "BEGIN IMMEDIATE")
         except BaseException:
-            await self.rollback(connection)
+            await self.rollback(taken)
             raise
-        return connection
+        return taken
 
-    async def commit(self, connection: AsyncConnection) -> None:
-        driver = (await connection.get_raw_connection()).driver_connection
-        # A full disk or an I/O error makes SQLite roll back by itself.
-        if driver is not None and not driver.in_transaction:
-            raise TransactionFailed("the transaction failed before and cannot be committed")
-        await connection.exec_driver_sql("COMMIT")
-
-    async def rollback(self, connection: AsyncConnection) -> None:
+    @staticmethod
+    async def _say(taken: Checkout, words: str) -> None:
         try:
-            await uncancelled(self._undo(connection))
+            await taken.driver._execute(taken.driver._conn.execute, words)
+        except Exception as error:
+            raise taken.explained(error, words) from error
+
+    async def commit(self, taken: Checkout) -> None:
+        # A full disk or an I/O error makes SQLite roll back by itself.
+        if not taken.driver.in_transaction:
+            raise TransactionFailed("the transaction failed before and cannot be committed")
+        await self._say(taken, "COMMIT")
+
+    async def rollback(self, taken: Checkout) -> None:
+        try:
+            await uncancelled(self._undo(self._writers, taken))
         finally:
             self._lock.release()
 
     @staticmethod
-    async def _undo(connection: AsyncConnection) -> None:
-        if not connection.invalidated:
-            try:
-                driver = (await connection.get_raw_connection()).driver_connection
-                if driver is not None and driver.in_transaction:
-                    await connection.exec_driver_sql("ROLLBACK")
-            except Exception:
-                await connection.invalidate()
-        await connection.close()
-
-    async def release(self, connection: AsyncConnection) -> None:
+    async def _undo(pool: Pool, taken: Checkout) -> None:
         try:
-            await connection.close()
-        finally:
-            self._lock.release()
+            # Whatever a cancelled task left in the driver's thread runs before this and is undone with the rest.
+            await taken.driver.rollback()
+            await settled(taken)
+        except Exception:
+            await pool.drop(taken)
+            return
+        pool.give_back(taken)
 
-    async def read(self) -> AsyncConnection:
-        connection = await self._readers.connect()
+    async def release(self, taken: Checkout) -> None:
+        await settled(taken)
+        self._writers.give_back(taken)
+        self._lock.release()
+
+    async def read(self) -> Checkout:
+        taken = await self._readers.take()
         try:
-            await connection.exec_driver_sql("BEGIN")
+            await self._say(taken, "BEGIN")
         except BaseException:
-            await self.end_read(connection)
+            await self.end_read(taken)
             raise
-        return connection
+        return taken
 
-    async def end_read(self, connection: AsyncConnection) -> None:
-        await uncancelled(self._undo(connection))
+    async def end_read(self, taken: Checkout) -> None:
+        await uncancelled(self._undo(self._readers, taken))
 
     async def close(self) -> None:
-        await self._writers.dispose()
-        await self._readers.dispose()
+        await self._writers.close()
+        await self._readers.close()
 
 
 def driver_url(url: str) -> sa.URL:
@@ -331,7 +322,6 @@ __all__ = [
     "SqliteConnections",
     "TransactionFailed",
     "driver_url",
-    "greenlet_spawn",
     "means_away",
     "means_conflict",
     "open_connections",

@@ -33,7 +33,7 @@ class MoneyView(View):
 
 
 class NextMove(View):
-    """One open move. Without `blocked_reason` it would succeed now; `on_timeout` says what happens at `due_at` (UTC)."""
+    """One open move. Without `blocked_reason` it would succeed now; `on_timeout` happens at `due_at` (UTC)."""
 
     action: str = Field(examples=["release"])
     actor: str = Field(examples=["client"])

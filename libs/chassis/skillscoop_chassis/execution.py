@@ -1,0 +1,213 @@
+"""Run Core statements on the driver itself: SQLAlchemy compiles and converts, the driver executes.
+
+SQLAlchemy's own execution costs about as much processor time again as the driver's, and on SQLite three hops to the
+driver's thread instead of one. Compiled statements are cached by SQLAlchemy; what its execution derives from them each
+time (processors, result columns) is derived here once. What needs more than that (lists of parameters, Python-side
+defaults, generated keys) takes SQLAlchemy's way, on the same connection and in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.util import greenlet_spawn
+
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+Answer = tuple[Sequence[Sequence[Any]], Any, int]
+"""Rows, the driver's cursor (None when the statement returns no rows), and how many rows were touched."""
+
+Run = Callable[[str, Any], Awaitable[Answer]]
+
+_DIRECT = (sa.Select, sa.Insert, sa.Update, sa.Delete, sa.TextClause, sa.TextualSelect, sa.CompoundSelect)
+
+
+class Rows(IteratorResult[Any]):
+    """A result that is wholly here already, with the `rowcount` of its statement."""
+
+    def __init__(self, columns: SimpleResultMetaData, rows: Iterator[Any], rowcount: int) -> None:
+        super().__init__(columns, rows)
+        self.rowcount = rowcount
+
+
+class _Columns:
+    """How the columns of one statement's result are named and converted."""
+
+    __slots__ = ("_index", "metadata", "processors")
+
+    def __init__(self, compiled: SQLCompiler, description: Any, dialect: sa.Dialect) -> None:
+        known: Any = compiled._result_columns
+        names = [column[0] for column in description]
+        by_place = compiled._ordered_columns and len(known) == len(names)
+        by_name = {} if by_place else {entry.keyname: entry for entry in known}
+        entries = list(known) if by_place else [by_name.get(name) for name in names]
+        keys = [entry.keyname if entry else name for entry, name in zip(entries, names, strict=True)]
+        extra = [_columns_only(entry.objects) if entry else () for entry in entries]
+        processors = [
+            entry.type._cached_result_processor(dialect, column[1]) if entry else None
+            for entry, column in zip(entries, description, strict=True)
+        ]
+        self.processors = processors if any(processors) else None
+        self.metadata = SimpleResultMetaData(keys, extra=extra)
+        self._index = self.metadata._key_to_index
+
+    def row(self, data: Sequence[Any]) -> sa.Row[Any]:
+        """One row of the driver as a Row."""
+        return sa.Row(self.metadata, self.processors, self._index, data)
+
+
+def _columns_only(objects: Any) -> tuple[Any, ...]:
+    return tuple(one for one in objects or () if isinstance(one, sa.ColumnElement))
+
+
+class _Plan:
+    """What executing one compiled statement needs, derived once."""
+
+    __slots__ = ("columns", "compiled", "expands", "fit", "positions", "processors", "sql")
+
+    def __init__(self, compiled: Any) -> None:
+        self.compiled = compiled
+        self.fit = isinstance(compiled, SQLCompiler) and not (
+            compiled.insert_prefetch
+            or compiled.update_prefetch
+            or compiled.implicit_returning
+            or compiled.escaped_bind_names
+        )
+        if not self.fit:
+            return
+        self.columns: _Columns | None = None
+        self.sql: str = compiled.string
+        self.expands = bool(compiled.literal_execute_params or compiled.post_compile_params)
+        self.processors: Mapping[str, Any] = dict(compiled._bind_processors)
+        self.positions = compiled.positiontup if compiled.positional else None
+
+    def bound(self, values: dict[str, Any]) -> tuple[str, Any]:
+        """The statement's text and its converted parameters, as the driver wants them."""
+        sql, processors, positions = self.sql, self.processors, self.positions
+        if self.expands:
+            state = self.compiled._process_parameters_for_postcompile(values)
+            sql, positions, values = state.statement, state.positiontup, dict(state.parameters)
+            processors = {**processors, **state.processors}
+        for name, convert in processors.items():
+            if name in values:
+                values[name] = convert(values[name])
+        return sql, values if positions is None else tuple(values[name] for name in positions)
+
+
+class Statements:
+    """Compiles statements for one engine and remembers how to execute them."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.dialect = engine.dialect
+        self._cache = engine._compiled_cache
+        self._plans: WeakKeyDictionary[Any, _Plan] = WeakKeyDictionary()
+
+    def plan(self, statement: Any, parameters: Parameters) -> tuple[_Plan, str, Any] | None:
+        """How to execute `statement` directly; None when it has to go SQLAlchemy's way."""
+        if not isinstance(statement, _DIRECT) or (parameters is not None and not isinstance(parameters, Mapping)):
+            return None
+        compiled, extracted, collected, _ = cast(Any, statement)._compile_w_cache(
+            self.dialect, compiled_cache=self._cache, column_keys=sorted(parameters) if parameters else []
+        )
+        plan = self._plans.get(compiled)
+        if plan is None:
+            plan = self._plans[compiled] = _Plan(compiled)
+        if not plan.fit:
+            return None
+        values = compiled.construct_params(
+            parameters, extracted_parameters=extracted, escape_names=False, _collected_params=collected
+        )
+        return plan, *plan.bound(values)
+
+
+class Checkout:
+    """One connection taken out of its pool: SQLAlchemy's, the driver's, and the way to run statements on it."""
+
+    __slots__ = ("_run", "_statements", "connection", "driver")
+
+    def __init__(self, connection: AsyncConnection, driver: Any, statements: Statements, run: Run) -> None:
+        self.connection = connection
+        self.driver = driver
+        self._statements = statements
+        self._run = run
+
+    async def execute(self, statement: Any, parameters: Parameters = None) -> sa.CursorResult[Any]:
+        """Run one statement. Raises what SQLAlchemy raises, with the values left out."""
+        planned = self._statements.plan(statement, parameters)
+        if planned is None:
+            sync = self.connection.sync_connection
+            assert sync is not None
+            return cast("sa.CursorResult[Any]", await greenlet_spawn(sync.execute, statement, parameters))
+        rows, columns, count = await self._answer(*planned)
+        if columns is None:
+            return cast("sa.CursorResult[Any]", Rows(_NO_COLUMNS, iter(()), count))
+        return cast("sa.CursorResult[Any]", Rows(columns.metadata, map(columns.row, rows), count))
+
+    async def rows(self, statement: Any, parameters: Parameters = None) -> Sequence[sa.RowMapping]:
+        """The rows of one statement."""
+        planned = self._statements.plan(statement, parameters)
+        if planned is None:
+            return [row._mapping for row in (await self.execute(statement, parameters)).all()]
+        rows, columns, _ = await self._answer(*planned)
+        return [] if columns is None else [columns.row(row)._mapping for row in rows]
+
+    async def _answer(self, plan: _Plan, sql: str, bound: Any) -> tuple[Sequence[Any], _Columns | None, int]:
+        try:
+            rows, cursor, count = await self._run(sql, bound)
+        except Exception as error:
+            raise self.explained(error, sql) from error
+        if cursor is None:
+            return rows, None, count
+        if plan.columns is None:
+            plan.columns = _Columns(plan.compiled, cursor.description, self._statements.dialect)
+        return rows, plan.columns, count
+
+    def explained(self, error: Exception, sql: str | None = None) -> BaseException:
+        """`error` of the driver as SQLAlchemy's."""
+        dialect = self._statements.dialect
+        base = dialect.loaded_dbapi.Error
+        if not isinstance(error, base):
+            return error
+        broken = bool(getattr(self.driver, "closed", False))
+        return sa.exc.DBAPIError.instance(
+            sql, None, error, base, hide_parameters=True, connection_invalidated=broken, dialect=dialect
+        )
+
+
+_NO_COLUMNS = SimpleResultMetaData([])
+
+
+def on_psycopg(driver: Any) -> Run:
+    """Statements on an AsyncConnection of psycopg; its BEGIN goes ahead of the first one."""
+
+    async def run(sql: str, bound: Any) -> Answer:
+        cursor = driver.cursor()
+        await cursor.execute(sql, bound)
+        if cursor.pgresult is None or cursor.pgresult.nfields == 0:
+            return (), None, cursor.rowcount
+        return await cursor.fetchall(), cursor, cursor.rowcount
+
+    return run
+
+
+def on_aiosqlite(driver: Any) -> Run:
+    """Statements on a connection of aiosqlite: execute and fetch in one visit to its thread."""
+    raw = driver._conn
+
+    def both(sql: str, bound: Any) -> Answer:
+        cursor = raw.execute(sql, bound)
+        if cursor.description is None:
+            return (), None, cursor.rowcount
+        rows = cursor.fetchall()
+        return rows, cursor, cursor.rowcount
+
+    async def run(sql: str, bound: Any) -> Answer:
+        answer: Answer = await driver._execute(both, sql, bound)
+        return answer
+
+    return run

@@ -1,0 +1,105 @@
+"""A small pool of open connections: taking one costs nothing, and at most `size` are open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from skillscoop_chassis.execution import Checkout, Run, Statements
+
+T = TypeVar("T")
+
+WAIT_SECONDS = 5.0
+"""How long a caller waits for a free connection before the database counts as away."""
+
+
+async def uncancelled(work: Awaitable[T]) -> T:
+    """Finish `work` even when this task is cancelled meanwhile; the cancellation is raised afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+        except Exception:  # noqa: S110 - raised below by result()
+            pass
+    result = task.result()
+    if cancelled is not None:
+        raise cancelled
+    return result
+
+
+class Pool:
+    """Connections of one engine. The one used last is taken first, so its prepared statements stay warm.
+
+    Connections are not tested before use: one that lost its server fails its first statement, and then the idle ones
+    are let go too, for they lost the same server.
+    """
+
+    def __init__(self, engine: AsyncEngine, size: int, run: Callable[[Any], Run]) -> None:
+        self._engine = engine
+        self._run = run
+        self._statements = Statements(engine.sync_engine)
+        self._idle: list[Checkout] = []
+        self._free = asyncio.Semaphore(size)
+        self._closed = False
+        self._late: set[asyncio.Future[None]] = set()
+
+    async def take(self) -> Checkout:
+        """A connection. Raises sqlalchemy.exc.TimeoutError when none gets free within 5 seconds."""
+        if self._free.locked():
+            try:
+                await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
+            except TimeoutError as error:
+                raise sa.exc.TimeoutError("no connection got free") from error
+        else:
+            await self._free.acquire()
+        if self._idle:
+            return self._idle.pop()
+        try:
+            connection = await self._engine.connect()
+            driver = (await connection.get_raw_connection()).driver_connection
+        except BaseException:
+            self._free.release()
+            raise
+        return Checkout(connection, driver, self._statements, self._run(driver))
+
+    def give_back(self, taken: Checkout) -> None:
+        """Return a clean connection; one that comes back after `close` is closed too."""
+        self._free.release()
+        if self._closed:
+            self._late.add(task := asyncio.ensure_future(_close(taken)))
+            task.add_done_callback(self._late.discard)
+            return
+        self._idle.append(taken)
+
+    async def drop(self, taken: Checkout) -> None:
+        """Close a connection that is of no more use, and the idle ones with it."""
+        idle, self._idle = self._idle, []
+        self._free.release()
+        for one in (taken, *idle):
+            await _close(one)
+
+    async def close(self) -> None:
+        """Close the idle connections and the engine."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for one in idle:
+            await _close(one)
+        await self._engine.dispose()
+
+
+async def _close(taken: Checkout) -> None:
+    try:
+        if not taken.connection.invalidated:
+            await taken.connection.invalidate()
+        await taken.connection.close()
+    except Exception:  # noqa: S110 - it is being thrown away
+        pass
