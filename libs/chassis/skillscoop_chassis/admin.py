@@ -1,10 +1,303 @@
-"""Operators' routes, the same in every service. Every write is audited in its own transaction."""
+"""Operators' routes, the same in every service: parked messages, the outbox, and the story of one id.
+
+Role `ops`. Every write needs an Idempotency-Key and is audited in its own transaction; giving up a message about money
+takes two operators.
+"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Query
+from skillscoop_messages import parked
+from skillscoop_messages.later import MoneyAlarm
+from skillscoop_messages.registry import SUBSCRIPTIONS
+from skillscoop_messages.tables import LATER, OUTBOX
+from starlette.responses import Response
+
+from skillscoop_chassis.audit import audit
+from skillscoop_chassis.http.models import LongText, StrictRequest, View
+from skillscoop_chassis.http.paging import Page, PageParams, page_params
+from skillscoop_chassis.http.problems import documented, not_found
+from skillscoop_chassis.http.second_operator import AwaitingSecondOperator, Confirmed, second_operator
+from skillscoop_chassis.http.work import Reading, Work, money_transaction, reading
+from skillscoop_chassis.service import Service
+from skillscoop_chassis.tables import AUDIT_LOG
+
+OPS = "ops"
+SHOWN = 100
+
+
+class ParkedView(View):
+    """A message or alarm that could not be handled. `money`: giving it up takes two operators. Times by wall clock."""
+
+    id: str
+    object: str = "parked"
+    subscriber: str
+    message_id: str
+    kind: str
+    type: str | None
+    subject: str | None
+    correlation_id: str | None
+    reason: str
+    attempts: int
+    last_error: str | None
+    first_at: datetime
+    parked_at: datetime
+    money: bool
+    event: dict[str, Any] | None = None
+
+
+class WaitingEvent(View):
+    """An event that has not been confirmed by the broker yet."""
+
+    id: str
+    type: str
+    subject: str
+    recorded_at: datetime
+
+
+class OutboxView(View):
+    """How many events wait for the broker, since when, and the oldest of them."""
+
+    unpublished: int
+    oldest_recorded_at: datetime | None
+    data: list[WaitingEvent]
+
+
+class StoryEvent(View):
+    """One event recorded here, as it travels. `published_at` is null until the broker confirmed it."""
+
+    id: str
+    type: str
+    subject: str
+    correlation_id: str
+    recorded_at: datetime
+    published_at: datetime | None
+    event: dict[str, Any]
+
+
+class StoryLater(View):
+    """An alarm or message that waits or is parked."""
+
+    subscriber: str
+    message_id: str
+    kind: str
+    state: str
+    due_at: datetime
+    attempts: int
+    reason: str | None
+
+
+class StoryAct(View):
+    """One audited act."""
+
+    at: datetime
+    actor: str
+    action: str
+    reason: str | None
+
+
+class StoryView(View):
+    """What this service knows of one id, oldest first."""
+
+    data: list[StoryEvent]
+    later: list[StoryLater]
+    audit: list[StoryAct]
+
+
+class DiscardRequest(StrictRequest):
+    """Why the message is given up."""
+
+    reason: LongText
+
+
+def _is_money(service: Service, one: parked.Parked) -> bool:
+    if one.kind == "alarm":
+        return isinstance(service.alarms.get(one.subscriber), MoneyAlarm)
+    known = SUBSCRIPTIONS.get(one.subscriber)
+    # Of a subscriber that nobody knows any more, the careful answer.
+    return known is None or known.money
+
+
+def _document(body: bytes | None) -> dict[str, Any] | None:
+    if body is None:
+        return None
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {"unreadable": True, "bytes": len(body)}
+    return found if isinstance(found, dict) else {"unreadable": True, "bytes": len(body)}
+
+
+def _view(service: Service, one: parked.Parked, *, whole: bool = False) -> ParkedView:
+    shown = {name: getattr(one, name) for name in ParkedView.model_fields if hasattr(one, name)}
+    event = _document(one.body) if whole else None
+    return ParkedView(**shown, money=_is_money(service, one), event=event)
+
+
+async def list_parked(
+    read: Annotated[Reading, Depends(reading, scope="function")],
+    params: Annotated[PageParams, Depends(page_params)],
+    subscriber: Annotated[str | None, Query(max_length=255, description="Only of this subscriber")] = None,
+) -> Response:
+    """Messages and alarms that wait for a decision, newest first."""
+    read.require_role(OPS)
+    cursor = read.cursor(params)
+    tx = await read.begin()
+    found = await parked.parked_list(tx, limit=cursor.limit + 1, subscriber=subscriber, before=cursor.position)
+    kept = found[: cursor.limit]
+    following = cursor.sign(kept[-1].parked_at, kept[-1].id) if len(found) > cursor.limit else None
+    return read.reply(Page(data=[_view(read.service, one) for one in kept], next_cursor=following))
+
+
+async def show_parked(id: str, read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
+    """One parked message with its content."""
+    read.require_role(OPS)
+    found = await parked.show(await read.begin(), id)
+    if found is None:
+        raise not_found()
+    return read.reply(_view(read.service, found, whole=True))
+
+
+async def replay_parked(id: str, work: Annotated[Work, Depends(money_transaction, scope="function")]) -> Response:
+    """Try it again as soon as possible. It keeps its id, so what already took effect does not happen twice."""
+    tx = await work.begin()
+    work.require_role(OPS)
+    found = await parked.show(tx, id)
+    if found is None or not await parked.replay(tx, id):
+        raise not_found()
+    await audit(tx, actor=work.actor.id, action="replay_parked", subject=id, before=_told(found))
+    if work.service.post is not None:
+        tx.after_commit(work.service.post.later.nudge)
+    return await work.reply(_view(work.service, found))
+
+
+async def discard_parked(
+    id: str, body: DiscardRequest, work: Annotated[Work, Depends(money_transaction, scope="function")]
+) -> Response:
+    """Give it up for good. About money: 202 to the first operator, done when a second one sends the same."""
+    tx = await work.begin()
+    work.require_role(OPS)
+    found = await parked.show(tx, id)
+    if found is None:
+        raise not_found()
+    after: dict[str, Any] = {}
+    if _is_money(work.service, found):
+        asked = await second_operator(work, tx)
+        if not isinstance(asked, Confirmed):
+            await audit(
+                tx,
+                actor=work.actor.id,
+                action="ask_to_discard_parked",
+                subject=id,
+                before=_told(found),
+                reason=body.reason,
+            )
+            return asked
+        after = {"asked_by": asked.asked_by}
+    await parked.discard(tx, id)
+    await audit(
+        tx,
+        actor=work.actor.id,
+        action="discard_parked",
+        subject=id,
+        before=_told(found),
+        after=after,
+        reason=body.reason,
+    )
+    return await work.reply(_view(work.service, found))
+
+
+def _told(one: parked.Parked) -> dict[str, Any]:
+    return {"kind": one.kind, "type": one.type, "subject": one.subject, "reason": one.reason, "attempts": one.attempts}
+
+
+_WAITING = (
+    sa.select(OUTBOX.c.id, OUTBOX.c.type, OUTBOX.c.subject, OUTBOX.c.recorded_at)
+    .where(OUTBOX.c.published_at.is_(None))
+    .order_by(OUTBOX.c.recorded_at, OUTBOX.c.id)
+    .limit(SHOWN)
+)
+_HOW_MANY = sa.select(sa.func.count().label("count")).select_from(OUTBOX).where(OUTBOX.c.published_at.is_(None))
+
+
+async def show_outbox(read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
+    """Events recorded and not yet confirmed by the broker."""
+    read.require_role(OPS)
+    tx = await read.begin()
+    rows = await tx.all(_WAITING)
+    counted = await tx.first(_HOW_MANY)
+    return read.reply(
+        OutboxView(
+            unpublished=counted["count"] if counted else 0,
+            oldest_recorded_at=rows[0]["recorded_at"] if rows else None,
+            data=[WaitingEvent(**row) for row in rows],
+        )
+    )
+
+
+async def show_story(id: str, read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
+    """Events recorded here that belong to a correlation id or a subject, with what still waits and who intervened."""
+    read.require_role(OPS)
+    tx = await read.begin()
+    columns = OUTBOX.c
+    events = await tx.all(
+        sa.select(OUTBOX)
+        .where(sa.or_(columns.correlation_id == id, columns.subject == id))
+        .order_by(columns.recorded_at, columns.id)
+        .limit(SHOWN * 5)
+    )
+    waiting = await tx.all(
+        sa.select(LATER)
+        .where(sa.or_(LATER.c.correlation_id == id, LATER.c.subject == id, LATER.c.message_id == id))
+        .order_by(LATER.c.due_at)
+        .limit(SHOWN)
+    )
+    acts = await tx.all(sa.select(AUDIT_LOG).where(AUDIT_LOG.c.subject == id).order_by(AUDIT_LOG.c.id).limit(SHOWN))
+    return read.reply(
+        StoryView(
+            data=[
+                StoryEvent(
+                    **{name: row[name] for name in StoryEvent.model_fields if name != "event"},
+                    event=_document(bytes(row["body"])) or {},
+                )
+                for row in events
+            ],
+            later=[StoryLater(**{name: row[name] for name in StoryLater.model_fields}) for row in waiting],
+            audit=[StoryAct(**{name: row[name] for name in StoryAct.model_fields}) for row in acts],
+        )
+    )
 
 
 def admin_router(service: str) -> APIRouter:
     """The routes below /v1/admin/{service}."""
-    return APIRouter(prefix=f"/v1/admin/{service}")
+    router = APIRouter(prefix=f"/v1/admin/{service}")
+    reads: list[tuple[str, Any, Any, str]] = [
+        ("/parked", list_parked, Page[ParkedView], "List parked messages"),
+        ("/parked/{id}", show_parked, ParkedView, "Show a parked message"),
+        ("/outbox", show_outbox, OutboxView, "Show the outbox"),
+        ("/story/{id}", show_story, StoryView, "Show the story of an id"),
+    ]
+    for path, call, model, summary in reads:
+        router.get(path, response_model=model, summary=summary, operation_id=f"{service}_{call.__name__}")(call)
+    router.post(
+        "/parked/{id}/replay",
+        response_model=ParkedView,
+        summary="Try a parked message again",
+        operation_id=f"{service}_replay_parked",
+    )(replay_parked)
+    router.post(
+        "/parked/{id}/discard",
+        response_model=ParkedView,
+        responses={
+            202: {"model": AwaitingSecondOperator, "description": "A second operator is needed"},
+            **documented(409),
+        },
+        summary="Give up a parked message",
+        operation_id=f"{service}_discard_parked",
+    )(discard_parked)
+    return router
