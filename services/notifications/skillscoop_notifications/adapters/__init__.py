@@ -1,0 +1,1 @@
+"""The outside world: mail servers, and listeners on live streams."""

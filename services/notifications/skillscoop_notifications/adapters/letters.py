@@ -1,0 +1,73 @@
+"""From a stored delivery to a letter: subject, HTML and plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import mrml
+from jinja2 import Environment, StrictUndefined, Template
+
+_FOLDER = files(__package__) / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail to one address. `id` is the same at every attempt, so a receiver can recognise a repeated one."""
+
+    id: str
+    to: str
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    html: Template
+    text: Template
+
+
+Write = Callable[[str, str, str, Mapping[str, Any]], Letter]
+
+
+def letter_writer(link_base: str | None) -> Write:
+    """A function (delivery id, address, template, data) -> Letter; the templates are compiled once, here.
+
+    Values are escaped in the HTML. `link_base` is the address of the pages people use, without a final slash; None
+    leaves links out.
+    """
+    pairs = {name: _compiled(name) for name in ("notice", "code")}
+
+    def write(id_: str, to: str, template: str, data: Mapping[str, Any]) -> Letter:
+        said = _code_words(data) if template == "code" else _notice_words(data, link_base)
+        pair = pairs[template]
+        return Letter(id_, to, said["title"], pair.text.render(said), pair.html.render(said))
+
+    return write
+
+
+def _compiled(name: str) -> _Pair:
+    # MJML becomes HTML while it still holds the template's own tags; values are filled in, escaped, for each mail.
+    html = mrml.to_html((_FOLDER / f"{name}.mjml").read_text("utf-8")).content
+    text = (_FOLDER / f"{name}.txt").read_text("utf-8")
+    return _Pair(
+        Environment(autoescape=True, undefined=StrictUndefined).from_string(html),
+        Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True).from_string(text),  # noqa: S701 - plain text has no markup
+    )
+
+
+def _notice_words(data: Mapping[str, Any], link_base: str | None) -> dict[str, Any]:
+    contract = data.get("contract_id")
+    return {
+        "title": data["title"],
+        "paragraphs": [line for line in str(data["body"]).split("\n") if line.strip()],
+        "kind": data["kind"],
+        "link": f"{link_base}/contracts/{contract}" if link_base and contract else None,
+    }
+
+
+def _code_words(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"title": "Please confirm your mail address", "code": data["code"]}

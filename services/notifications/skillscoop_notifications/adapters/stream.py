@@ -1,0 +1,193 @@
+"""Live streams: who listens in this process, and how what is said to them is written as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from skillscoop_messages.database import Database
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from skillscoop_notifications.repository import feed
+from skillscoop_notifications.usecases.stream import Start
+
+LOG = logging.getLogger(__name__)
+
+KEEP_ALIVE = timedelta(seconds=15)
+WATCH_EVERY = timedelta(milliseconds=500)
+AT_ONCE = 200
+STREAMS_OF_ONE_USER = 20
+WATCHED_AT_ONCE = 1_000
+
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """One open stream: up to which position its user was told, and the bell that says there is more."""
+
+    user_id: str
+    position: int
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Hub:
+    """The streams open in this process. Holds no news: these are in the database, a bell only says to look there."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, set[Listener]] = {}
+        self._somebody = asyncio.Event()
+
+    def count(self, user_id: str) -> int:
+        """How many streams a user has open here."""
+        return len(self._listeners.get(user_id, ()))
+
+    def ring(self, users: Iterable[str]) -> None:
+        """Something new was committed for these users."""
+        for user in users:
+            for listener in self._listeners.get(user, ()):
+                listener.bell.set()
+
+    @contextmanager
+    def listening(self, user_id: str, position: int) -> Iterator[Listener]:
+        """A listener for the block."""
+        listener = Listener(user_id, position)
+        self._listeners.setdefault(user_id, set()).add(listener)
+        self._somebody.set()
+        try:
+            yield listener
+        finally:
+            left = self._listeners[user_id]
+            left.discard(listener)
+            if not left:
+                del self._listeners[user_id]
+            if not self._listeners:
+                self._somebody.clear()
+
+    async def look(self, database: Database) -> None:
+        """Ring for everybody here to whom another process said something, with one query for all of them."""
+        users = sorted(self._listeners)
+        for first in range(0, len(users), WATCHED_AT_ONCE):
+            async with database.read() as tx:
+                known = await feed.positions_of(tx, users[first : first + WATCHED_AT_ONCE])
+            for user, position in known.items():
+                for listener in self._listeners.get(user, ()):
+                    if position > listener.position:
+                        listener.bell.set()
+
+    @asynccontextmanager
+    async def watching(self, database: Database) -> AsyncIterator[None]:
+        """Look twice a second during the block, as long as somebody listens: workers are processes of their own."""
+        task = asyncio.create_task(self._watch(database), name="notifications.watch_streams")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self, database: Database) -> None:
+        while True:
+            await self._somebody.wait()
+            try:
+                await self.look(database)
+            # Streams stay open while the database is away, and go on when it is back.
+            except Exception as error:
+                LOG.warning("streams cannot be looked after: %s", type(error).__name__)
+            await asyncio.sleep(WATCH_EVERY.total_seconds())
+
+
+def event_block(event: str, position: int, data: str) -> bytes:
+    """One server-sent event. `data` is JSON on one line."""
+    return f"id: {position}\nevent: {event}\ndata: {data}\n\n".encode()
+
+
+class LiveStream(Response):
+    """The answer to `GET /v1/stream`: what is said to one user from `start` on.
+
+    Ends after `seconds`, when `stopping` is set, when the listener has gone, or when the database cannot be read; in
+    each case a listener comes back with the last id it saw and misses nothing.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, hub: Hub, database: Database, user_id: str, start: Start, *, seconds: float, stopping: asyncio.Event
+    ) -> None:
+        super().__init__(headers={"X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._hub = hub
+        self._database = database
+        self._user_id = user_id
+        self._start = start
+        self._seconds = seconds
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Talk until one of the ends."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        ends: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._stopping.wait()),
+            asyncio.create_task(_gone(receive)),
+        ]
+        try:
+            with self._hub.listening(self._user_id, self._start.position) as listener:
+                await self._talk(listener, send, ends)
+        except OSError:
+            return
+        except Exception as error:
+            # The listener comes back and resumes; only errors that are not the database's absence are news.
+            if not self._database.is_away(error):
+                LOG.exception("a stream ended early")
+        finally:
+            for end in ends:
+                end.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+        with suppress(OSError):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _talk(self, listener: Listener, send: Send, ends: list[asyncio.Task[Any]]) -> None:
+        loop = asyncio.get_running_loop()
+        over = loop.time() + self._seconds
+        await _write(send, b": connected\n\n")
+        if self._start.reset:
+            await _write(send, event_block("reset", self._start.position, "{}"))
+        while not any(end.done() for end in ends):
+            listener.bell.clear()
+            if await self._tell_all(listener, send):
+                continue
+            left = over - loop.time()
+            if left <= 0:
+                return
+            patience = min(left, KEEP_ALIVE.total_seconds())
+            bell = asyncio.create_task(listener.bell.wait())
+            try:
+                done, _ = await asyncio.wait([bell, *ends], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                bell.cancel()
+            if not done and left > patience:
+                await _write(send, b": still here\n\n")
+
+    async def _tell_all(self, listener: Listener, send: Send) -> bool:
+        """Write what is new for the listener; whether there may be more."""
+        async with self._database.read() as tx:
+            rows = await feed.items_after(tx, listener.user_id, listener.position, AT_ONCE)
+        if rows:
+            blocks = b"".join(event_block(row["event"], row["position"], row["data"]) for row in rows)
+            await _write(send, blocks)
+            listener.position = rows[-1]["position"]
+        return len(rows) == AT_ONCE
+
+
+async def _write(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the listener has hung up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,154 @@
+"""Conversations: lists, messages, read marks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+from skillscoop_chassis.http.models import LongText, StrictRequest
+from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
+from skillscoop_chassis.http.problems import not_found
+from skillscoop_chassis.http.work import Reading, Work, reading, transaction
+from skillscoop_chassis.tables import AUDIT_LOG
+from skillscoop_messages.ids import PREFIXES, is_id, new_message_id
+from starlette.responses import Response
+
+from skillscoop_notifications.adapters.stream import Hub
+from skillscoop_notifications.domain.people import seat_of
+from skillscoop_notifications.repository import conversations
+from skillscoop_notifications.shapes import ConversationView, MessageView
+from skillscoop_notifications.tables import CONVERSATIONS, MESSAGES
+from skillscoop_notifications.usecases import chat
+from skillscoop_notifications.views import message_view
+
+router = APIRouter(tags=["conversations"])
+
+
+async def audit(request: Request) -> AsyncIterator[Work]:
+    """A transaction that is only opened when somebody of our team reads what belongs to others."""
+    async with AsyncExitStack() as stack:
+        yield Work(request, stack, key_required=False)
+
+
+Read = Annotated[Reading, Depends(reading, scope="function")]
+Change = Annotated[Work, Depends(transaction, scope="function")]
+Audit = Annotated[Work, Depends(audit, scope="function")]
+Paging = Annotated[PageParams, Depends(page_params)]
+
+
+class MessageRequest(StrictRequest):
+    """A message to the other party."""
+
+    text: LongText = Field(examples=["Shall we talk about the colours tomorrow?"])
+
+
+class ReadRequest(StrictRequest):
+    """Up to which message was read; the last one when nothing is said."""
+
+    message_id: str | None = Field(default=None, max_length=64)
+
+
+async def _audited(work: Work, conversation_id: str) -> None:
+    tx = await work.begin(replay=False)
+    await tx.execute(
+        AUDIT_LOG.insert(),
+        {
+            "id": new_message_id(),
+            "at": tx.wall(),
+            "actor": work.actor.id,
+            "action": "conversation.read",
+            "subject": conversation_id,
+            "reason": "assigned to a dispute of the contract",
+            "request_id": work.request_id,
+        },
+    )
+
+
+@router.get("/v1/conversations", response_model=Page[ConversationView], summary="My conversations")
+async def list_conversations(
+    read: Read,
+    log: Audit,
+    params: Paging,
+    contract_id: Annotated[str | None, Query(max_length=64, description="Only the one of this contract")] = None,
+) -> Response:
+    """The caller's conversations, newest first; for our team those of disputes they work on."""
+    cursor, user = read.cursor(params), read.actor.id
+    tx = await read.begin()
+    select = conversations.visible_to(user, contract_id)
+    rows = await tx.all(keyset(select, CONVERSATIONS.c.created_at, CONVERSATIONS.c.id, cursor))
+    views = {view.id: view for view in await chat.conversation_views(tx, rows[: cursor.limit], user)}
+    for row in rows[: cursor.limit]:
+        if seat_of(user, row["client_id"], row["freelancer_id"], row["readers"]) == "reader":
+            await _audited(log, row["id"])
+    return read.reply(page(rows, cursor, lambda row: views[row["id"]]))
+
+
+@router.get("/v1/conversations/{conversation_id}", response_model=ConversationView, summary="One conversation")
+async def get_conversation(read: Read, log: Audit, conversation_id: str) -> Response:
+    """A conversation with what is unread for the caller."""
+    tx = await read.begin()
+    thread, seat = await chat.seen_by(tx, conversation_id, read.actor.id)
+    view = (await chat.conversation_views(tx, [thread], read.actor.id))[0]
+    if seat == "reader":
+        await _audited(log, conversation_id)
+    return read.reply(view)
+
+
+@router.get(
+    "/v1/conversations/{conversation_id}/messages", response_model=Page[MessageView], summary="Messages, last one first"
+)
+async def list_messages(read: Read, log: Audit, conversation_id: str, params: Paging) -> Response:
+    """What was said and done: plain messages by time, cards by the order in which things happened."""
+    cursor = read.cursor(params)
+    tx = await read.begin()
+    _, seat = await chat.seen_by(tx, conversation_id, read.actor.id)
+    select = conversations.messages_of(conversation_id)
+    rows = await tx.all(keyset(select, MESSAGES.c.place, MESSAGES.c.id, cursor))
+    if seat == "reader":
+        await _audited(log, conversation_id)
+    return read.reply(page(rows, cursor, message_view, sort="place"))
+
+
+@router.get(
+    "/v1/conversations/{conversation_id}/messages/{message_id}", response_model=MessageView, summary="One message"
+)
+async def get_message(read: Read, log: Audit, conversation_id: str, message_id: str) -> Response:
+    """One entry of a conversation."""
+    tx = await read.begin()
+    _, seat = await chat.seen_by(tx, conversation_id, read.actor.id)
+    row = await conversations.find_message(tx, conversation_id, message_id)
+    if row is None or not is_id(PREFIXES["message"], message_id):
+        raise not_found()
+    if seat == "reader":
+        await _audited(log, conversation_id)
+    return read.reply(message_view(row), version=1)
+
+
+@router.post(
+    "/v1/conversations/{conversation_id}/messages",
+    response_model=MessageView,
+    status_code=201,
+    summary="Write a message",
+)
+async def post_message(work: Change, conversation_id: str, body: MessageRequest) -> Response:
+    """Say something to the other party. Messages are never changed or deleted, and never move money."""
+    tx = await work.begin()
+    row, audience = await chat.post_message(tx, conversation_id, work.actor.id, body.text)
+    hub: Hub = work.service.outside["hub"]
+    tx.after_commit(lambda: hub.ring(audience))
+    location = f"/v1/conversations/{conversation_id}/messages/{row['id']}"
+    return await work.reply(message_view(row), status=201, version=1, location=location)
+
+
+@router.post(
+    "/v1/conversations/{conversation_id}/read", response_model=ConversationView, summary="Mark messages as read"
+)
+async def read_conversation(work: Change, conversation_id: str, body: ReadRequest | None = None) -> Response:
+    """Note up to where the caller has read; the other party sees it. A mark never moves back."""
+    tx = await work.begin()
+    message_id = body.message_id if body else None
+    thread = await chat.mark_read(tx, conversation_id, work.actor.id, message_id)
+    return await work.reply((await chat.conversation_views(tx, [thread], work.actor.id))[0])

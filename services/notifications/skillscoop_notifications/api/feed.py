@@ -1,0 +1,68 @@
+"""The feed: what the caller was told, and what of it is unread."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from skillscoop_chassis.http.models import EmptyRequest
+from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
+from skillscoop_chassis.http.problems import not_found
+from skillscoop_chassis.http.work import Reading, Work, reading, transaction
+from skillscoop_messages.ids import PREFIXES, is_id
+from starlette.responses import Response
+
+from skillscoop_notifications.repository import feed
+from skillscoop_notifications.shapes import NotificationView, UnreadCountView
+from skillscoop_notifications.tables import NOTIFICATIONS
+from skillscoop_notifications.views import notification_view
+
+router = APIRouter(tags=["notifications"])
+Read = Annotated[Reading, Depends(reading, scope="function")]
+Change = Annotated[Work, Depends(transaction, scope="function")]
+
+
+@router.get("/v1/notifications", response_model=Page[NotificationView], summary="My notices")
+async def list_notifications(
+    read: Read,
+    params: Annotated[PageParams, Depends(page_params)],
+    unread: Annotated[bool | None, Query(description="Only unread ones, or only read ones")] = None,
+) -> Response:
+    """What the caller was told, newest first. What they did themselves stands here as read."""
+    cursor = read.cursor(params)
+    tx = await read.begin()
+    select = feed.notices_of(read.actor.id)
+    if unread is not None:
+        read_at = NOTIFICATIONS.c.read_at
+        select = select.where(read_at.is_(None) if unread else read_at.is_not(None))
+    rows = await tx.all(keyset(select, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id, cursor))
+    return read.reply(page(rows, cursor, notification_view))
+
+
+@router.get("/v1/notifications/unread-count", response_model=UnreadCountView, summary="How many are unread")
+async def count_unread(read: Read) -> Response:
+    """How many notices of the caller are unread."""
+    tx = await read.begin()
+    return read.reply(UnreadCountView(unread_count=await feed.unread_count(tx, read.actor.id)))
+
+
+@router.post("/v1/notifications/read-all", response_model=UnreadCountView, summary="Mark all as read")
+async def read_all_notifications(work: Change, body: EmptyRequest | None = None) -> Response:
+    """Mark every notice of the caller as read."""
+    tx = await work.begin()
+    await feed.mark_notices_read(tx, work.actor.id)
+    return await work.reply(UnreadCountView(unread_count=0))
+
+
+@router.post("/v1/notifications/{notification_id}/read", response_model=NotificationView, summary="Mark one as read")
+async def read_notification(work: Change, notification_id: str, body: EmptyRequest | None = None) -> Response:
+    """Mark a notice as read; one that is read already keeps its time."""
+    tx = await work.begin()
+    known = is_id(PREFIXES["notification"], notification_id)
+    row = await feed.find_notice(tx, work.actor.id, notification_id) if known else None
+    if row is None:
+        raise not_found()
+    work.match(row["version"])
+    await feed.mark_notices_read(tx, work.actor.id, notification_id)
+    row = await feed.find_notice(tx, work.actor.id, notification_id) or row
+    return await work.reply(notification_view(row), version=row["version"])

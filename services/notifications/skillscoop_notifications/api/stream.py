@@ -1,0 +1,84 @@
+"""The live stream and the tickets that open it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query
+from skillscoop_chassis.http.models import EmptyRequest
+from skillscoop_chassis.http.problems import Problem, documented
+from skillscoop_chassis.http.work import Reading, Work, reading, transaction
+from starlette.responses import Response
+
+from skillscoop_notifications.adapters.stream import STREAMS_OF_ONE_USER, Hub, LiveStream
+from skillscoop_notifications.api import codes  # noqa: F401 - registers this service's codes
+from skillscoop_notifications.api.conversations import Audit as TicketUse
+from skillscoop_notifications.shapes import TicketView
+from skillscoop_notifications.usecases import stream
+
+router = APIRouter(tags=["stream"])
+Read = Annotated[Reading, Depends(reading, scope="function")]
+Change = Annotated[Work, Depends(transaction, scope="function")]
+
+_EXAMPLE = (
+    "id: 42\nevent: object\n"
+    'data: {"type":"milestone","id":"ms_…","contract_id":"ctr_…","version":3,"state":"funded"}\n\n'
+)
+_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events, until the token expires or the process is asked to end",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+    }
+}
+_EVENTS = {"x-event-types": ["notification", "message", "object", "reset"]}
+
+
+@router.post("/v1/stream/tickets", response_model=TicketView, status_code=201, summary="A ticket for the stream")
+async def create_stream_ticket(work: Change, body: EmptyRequest | None = None) -> Response:
+    """Leave to open one stream within 60 s without a header, for browsers. Every call makes a new ticket."""
+    tx = await work.begin(replay=False)
+    ends = datetime.fromtimestamp(work.token_expires or 0, UTC)
+    ticket = await stream.issue_ticket(tx, work.actor.id, ends)
+    return await work.reply(ticket, status=201, location="/v1/stream")
+
+
+@router.get(
+    "/v1/stream",
+    response_class=Response,
+    responses={**_ANSWER, **documented(401, 422, 429)},
+    openapi_extra=_EVENTS,
+    summary="Live news",
+)
+async def open_stream(
+    read: Read,
+    use: TicketUse,
+    ticket: Annotated[str | None, Query(max_length=200, description="In place of a token; used up by this")] = None,
+    last_event_id: Annotated[str | None, Query(max_length=64, description="As the header, which goes first")] = None,
+    last_event_id_header: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
+) -> Response:
+    """What happens to the caller, as it happens: notices, messages, and objects that changed.
+
+    A listener that comes back within 24 h with the last id it saw misses nothing. `reset` says that too much has
+    happened since, or that the id is not ours: fetch everything again, then go on from here.
+    """
+    user_id, ends = await _listener(use, ticket)
+    hub: Hub = read.service.outside["hub"]
+    if hub.count(user_id) >= STREAMS_OF_ONE_USER:
+        raise Problem("too_many_streams", "Close another stream first.", headers={"Retry-After": "5"})
+    tx = await read.begin()
+    start = await stream.start_of(tx, user_id, last_event_id_header or last_event_id)
+    seconds = ends - tx.wall().timestamp()
+    return LiveStream(hub, read.service.database, user_id, start, seconds=seconds, stopping=read.service.stopping)
+
+
+async def _listener(use: Work, ticket: str | None) -> tuple[str, float]:
+    """Who listens and until when (seconds since the epoch). A token goes before a ticket, which then stays good."""
+    if use.caller is not None or ticket is None:
+        return use.actor.id, use.token_expires or 0.0
+    known = await stream.use_ticket(await use.begin(replay=False), ticket)
+    if known is None:
+        raise Problem(
+            "unauthenticated", "Get a new ticket.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        )
+    return known[0], known[1].timestamp()

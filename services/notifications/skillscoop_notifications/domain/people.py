@@ -1,0 +1,52 @@
+"""Who may see a conversation, and what people say about themselves: address, name, language, time zone."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from skillscoop_notifications.domain.tellings import MAIL_DEFAULTS
+
+Seat = Literal["client", "freelancer", "reader"]
+
+CODE_LIFE = timedelta(hours=24)
+CODE_TRIES = 5
+CODES_AN_HOUR = 5
+CODE_DIGITS = 8
+
+# Deliberately loose: whether an address is real shows when the code sent to it comes back.
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", re.ASCII
+)
+
+
+def seat_of(user_id: str, client_id: str, freelancer_id: str, readers: Sequence[str]) -> Seat | None:
+    """How a user belongs to a conversation: a party, somebody of our team who may read, or not at all."""
+    if user_id == client_id:
+        return "client"
+    if user_id == freelancer_id:
+        return "freelancer"
+    return "reader" if user_id in readers else None
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` may be a mail address: plain ASCII, one line, nothing that has a meaning in a mail header."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def wants_mail(kind: str, default: bool, chosen: Mapping[str, Any]) -> bool:
+    """Whether a user gets mail of a kind: what they chose, else the default of this telling."""
+    return bool(chosen.get(kind, default))
+
+
+def mail_choices(chosen: Mapping[str, Any]) -> dict[str, bool]:
+    """Every kind that can be mailed with the user's choice or the default, by name."""
+    return {kind: wants_mail(kind, default, chosen) for kind, default in sorted(MAIL_DEFAULTS.items())}
+
+
+def may_send_code(sent: int, since: datetime | None, now: datetime) -> bool:
+    """Whether one more confirmation code may be mailed: `sent` of them left since `since`, at most five an hour.
+
+    Otherwise this service could be used to fill a stranger's mailbox.
+    """
+    return since is None or now - since >= timedelta(hours=1) or sent < CODES_AN_HOUR

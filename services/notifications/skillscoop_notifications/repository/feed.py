@@ -1,0 +1,156 @@
+"""Notices, and the stream that tells of them live."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from skillscoop_chassis.database import for_update
+from skillscoop_messages.database import Transaction
+from sqlalchemy.dialects.postgresql import insert
+
+from skillscoop_notifications.repository.statements import insert_all, insert_new, inserted
+from skillscoop_notifications.tables import NOTIFICATIONS, STREAM_ITEMS, STREAM_POSITIONS, STREAM_TICKETS
+
+_N = NOTIFICATIONS.c
+_I = STREAM_ITEMS.c
+_P = STREAM_POSITIONS.c
+
+
+class Item(NamedTuple):
+    """One thing to say on a user's stream: `event` is notification, message or object, `data` its JSON."""
+
+    user_id: str
+    event: str
+    data: str
+
+
+_ADD_NOTICES = insert_new(NOTIFICATIONS, _N.id)
+_GIVEN = insert(STREAM_POSITIONS)
+_NEXT_POSITIONS = _GIVEN.on_conflict_do_update(
+    index_elements=[_P.user_id], set_={"position": _P.position + _GIVEN.excluded.position}
+).returning(_P.user_id, _P.position)
+_ADD_ITEMS = insert_all(STREAM_ITEMS, _I.position)
+_AFTER = (
+    sa.select(_I.position, _I.event, _I.data)
+    .where(_I.user_id == sa.bindparam("user_id"), _I.position > sa.bindparam("position"))
+    .order_by(_I.position)
+    .limit(sa.bindparam("limit"))
+)
+_POSITIONS = sa.select(_P.user_id, _P.position).where(_P.user_id.in_(sa.bindparam("user_ids", expanding=True)))
+_POSITION = sa.select(_P.position).where(_P.user_id == sa.bindparam("user_id"))
+_AGE = sa.select(_I.created_at).where(_I.user_id == sa.bindparam("user_id"), _I.position == sa.bindparam("position"))
+
+
+async def add_notices(tx: Transaction, rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Insert notices; the ids of those whose user had not heard of the event before."""
+    return await inserted(tx, _ADD_NOTICES, rows)
+
+
+async def say(tx: Transaction, items: Sequence[Item]) -> None:
+    """Put items on their users' streams, in the order given.
+
+    Positions come from one counter row per user, locked in sorted order until the commit: so a position never becomes
+    visible before a lower one, and a listener may simply ask for what is higher than the last it saw.
+    """
+    if not items:
+        return
+    counts = Counter(item.user_id for item in items)
+    given = [{"user_id": user_id, "position": count} for user_id, count in sorted(counts.items())]
+    last = {row.user_id: row.position for row in (await tx.execute(_NEXT_POSITIONS, given)).all()}
+    following = {user_id: last[user_id] - count for user_id, count in counts.items()}
+    rows = []
+    for item in items:
+        following[item.user_id] += 1
+        rows.append(
+            {
+                "user_id": item.user_id,
+                "position": following[item.user_id],
+                "event": item.event,
+                "data": item.data,
+                "created_at": tx.wall(),
+            }
+        )
+    await inserted(tx, _ADD_ITEMS, rows)
+
+
+async def items_after(tx: Transaction, user_id: str, position: int, limit: int) -> Sequence[sa.RowMapping]:
+    """What the user's stream says after `position`, in order."""
+    return await tx.all(_AFTER, {"user_id": user_id, "position": position, "limit": limit})
+
+
+async def positions_of(tx: Transaction, user_ids: Sequence[str]) -> dict[str, int]:
+    """The last position of each of these users' streams; users nothing was ever said to are left out."""
+    rows = await tx.all(_POSITIONS, {"user_ids": list(user_ids)})
+    return {row["user_id"]: row["position"] for row in rows}
+
+
+async def position_of(tx: Transaction, user_id: str) -> int:
+    """The last position of a user's stream, 0 before the first item."""
+    row = await tx.first(_POSITION, {"user_id": user_id})
+    return row["position"] if row else 0
+
+
+async def said_at(tx: Transaction, user_id: str, position: int) -> datetime | None:
+    """When (wall time) the item at this position was said; None when it is gone or never was."""
+    row = await tx.first(_AGE, {"user_id": user_id, "position": position})
+    return row["created_at"] if row else None
+
+
+async def forget_items(tx: Transaction, before: datetime, limit: int) -> int:
+    """Delete up to `limit` items said before `before` (wall time); how many there were."""
+    old = sa.select(_I.user_id, _I.position).where(_I.created_at < before).order_by(_I.created_at).limit(limit)
+    result = await tx.execute(STREAM_ITEMS.delete().where(sa.tuple_(_I.user_id, _I.position).in_(old)))
+    return result.rowcount
+
+
+async def add_ticket(tx: Transaction, row: dict[str, Any]) -> None:
+    """Store a ticket's hash."""
+    await tx.execute(STREAM_TICKETS.insert(), row)
+
+
+async def take_ticket(tx: Transaction, hashed: str) -> sa.RowMapping | None:
+    """Use a ticket up: its row while it is still valid (wall time), and never a second time."""
+    tickets = STREAM_TICKETS.c
+    return await tx.first(
+        STREAM_TICKETS.delete()
+        .where(tickets.id == hashed, tickets.expires_at > tx.wall())
+        .returning(tickets.user_id, tickets.session_ends_at)
+    )
+
+
+async def forget_tickets(tx: Transaction) -> None:
+    """Delete tickets nobody used in time."""
+    await tx.execute(STREAM_TICKETS.delete().where(STREAM_TICKETS.c.expires_at < tx.wall()))
+
+
+def notices_of(user_id: str) -> sa.Select[Any]:
+    """Every notice of a user."""
+    return sa.select(NOTIFICATIONS).where(_N.user_id == user_id)
+
+
+async def find_notice(tx: Transaction, user_id: str, notice_id: str) -> sa.RowMapping | None:
+    """A notice of this user, locked."""
+    return await tx.first(for_update(notices_of(user_id).where(_N.id == notice_id)))
+
+
+async def unread_count(tx: Transaction, user_id: str) -> int:
+    """How many notices of a user are unread."""
+    row = await tx.first(
+        sa.select(sa.func.count().label("unread"))
+        .select_from(NOTIFICATIONS)
+        .where(_N.user_id == user_id, _N.read_at.is_(None))
+    )
+    return int(row["unread"]) if row else 0
+
+
+async def mark_notices_read(tx: Transaction, user_id: str, notice_id: str | None = None) -> None:
+    """Mark one notice of a user as read, or all of them; what was read before keeps its time."""
+    statement = NOTIFICATIONS.update().where(_N.user_id == user_id, _N.read_at.is_(None))
+    if notice_id is not None:
+        statement = statement.where(_N.id == notice_id)
+    now = tx.now()
+    await tx.execute(statement.values(read_at=now, version=_N.version + 1, updated_at=now))
