@@ -1,0 +1,286 @@
+"""How fast, how dear, how small: one command, beside the yardstick on the same machine in the same run.
+
+    uv run python -m tests.benchmarks
+    uv run python -m tests.benchmarks --flows 3000 --reps 3 --yardstick ../shared/tools/perf/pipe
+
+A flow is one POST fund: transaction and outbox, RabbitMQ, payments with its operation row, event, RabbitMQ, the
+notifications row. The payment provider answers inside the payments process, so its time is not in the figures; all
+else is on: tokens are verified, idempotency keys kept, rows synced, confirms awaited, inboxes written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+from skillscoop_cli.issuer import issue, key_of
+
+from tests.benchmarks import load, machine, yardstick
+from tests.support.broker import remove_namespace
+from tests.support.fleet import Fleet, running_fleet
+from tests.support.servers.found import end_all, server
+
+ROOT = Path(__file__).resolve().parents[2]
+IN_FLOW = ("contracts", "payments", "notifications")
+CONNECTIONS = 16
+PATIENCE = 120.0
+
+
+def report(line: str) -> None:
+    """One line for the reader."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@asynccontextmanager
+async def fleet_of(names: tuple[str, ...], servers: dict[str, str], provider: str) -> AsyncIterator[Fleet]:
+    """Real processes over the two servers, the payment provider answered inside payments."""
+    namespace = f"b{os.urandom(4).hex()}"
+    with tempfile.TemporaryDirectory(prefix="skillscoop-benchmark-") as folder:
+        try:
+            async with running_fleet(
+                Path(folder) / "data",
+                servers["postgres"],
+                servers["rabbit"],
+                namespace,
+                overrides={"payments": {"BENCHMARK_PROVIDER": provider, "PYTHONPATH": str(ROOT)}},
+                modules={"payments": ("tests.benchmarks.payments_without_stripe", "--role", "all")},
+                names=names,
+            ) as fleet:
+                yield fleet
+        finally:
+            await asyncio.to_thread(remove_namespace, servers["rabbit"], namespace)
+
+
+class Finished:
+    """Looks into the notifications database: which flows have arrived, and when their row was written."""
+
+    def __init__(self, url: str, kind: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+        self._kind = kind
+        self._connection.execute(
+            "ALTER TABLE notifications ADD COLUMN written_at timestamptz DEFAULT clock_timestamp()"
+        )
+
+    def clear(self) -> None:
+        """Forget the flows so far, by moving them out of sight."""
+        self._connection.execute("UPDATE notifications SET kind = 'earlier'")
+
+    def count(self) -> int:
+        """Flows whose row is there."""
+        row = self._connection.execute(
+            "SELECT count(DISTINCT contract_id) FROM notifications WHERE kind = %s", [self._kind]
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def last(self) -> float:
+        """When the last row was written, in seconds since the epoch."""
+        row = self._connection.execute(
+            "SELECT extract(epoch FROM max(written_at)) FROM notifications WHERE kind = %s", [self._kind]
+        ).fetchone()
+        assert row is not None
+        return float(row[0])
+
+    def by_milestone(self) -> dict[str, float]:
+        """When each flow's first row was written."""
+        rows = self._connection.execute(
+            "SELECT subject_id, extract(epoch FROM min(written_at)) FROM notifications WHERE kind = %s GROUP BY 1",
+            [self._kind],
+        ).fetchall()
+        return {subject: float(at) for subject, at in rows}
+
+    async def wait(self, flows: int) -> None:
+        """Until that many have arrived. Raises TimeoutError with how many did."""
+        ends = time.monotonic() + PATIENCE
+        while (arrived := await asyncio.to_thread(self.count)) < flows:
+            if time.monotonic() > ends:
+                raise TimeoutError(f"{arrived} of {flows} flows arrived")
+            await asyncio.sleep(0.05)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+async def prepared(fleet: Fleet, count: int) -> list[load.Fundable]:
+    """That many approved contracts of one milestone, of twenty clients and twenty freelancers."""
+    key = key_of(fleet.data)
+    now = datetime.now(UTC)
+
+    def token(user: str) -> str:
+        return issue(key, user, (), timedelta(hours=2), now)
+
+    clients = [token(f"client-{number}") for number in range(20)]
+    freelancers = [(f"freelancer-{number}", token(f"freelancer-{number}")) for number in range(20)]
+    connections = await load.connect(fleet.ports["contracts"], CONNECTIONS)
+
+    async def one(connection: load.Connection, number: int) -> load.Fundable:
+        freelancer, token_of_freelancer = freelancers[number % 20]
+        return await load.approved(connection, clients[number % 20], token_of_freelancer, freelancer)
+
+    made = await load.spread(connections, count, one)
+    load.close(connections)
+    return made
+
+
+async def quiet(fleet: Fleet) -> None:
+    """Until nothing is left from the preparation: outboxes published, queues drained."""
+    for _ in range(600):
+        waiting = 0
+        for name in IN_FLOW:
+            with psycopg.connect(fleet.databases[name], autocommit=True) as connection:
+                row = connection.execute("SELECT count(*) FROM outbox WHERE published_at IS NULL").fetchone()
+                waiting += int(row[0]) if row else 0
+        if not waiting:
+            await asyncio.sleep(1.0)
+            return
+        await asyncio.sleep(0.1)
+
+
+async def measured(servers: dict[str, str], flows: int, rate: float, provider: str) -> dict[str, float]:
+    """One repetition: saturated flows per second and their cost, then latency at a fixed rate."""
+    paced_flows = int(rate * 6)
+    async with fleet_of(IN_FLOW, servers, provider) as fleet:
+        finished = Finished(fleet.databases["notifications"], KIND_OF[provider])
+        milestones = await prepared(fleet, 300 + flows + paced_flows)
+        await quiet(fleet)
+        processes = {name: psutil.Process(fleet.processes[name].pid) for name in IN_FLOW}
+        for name, url in (("postgres", servers["postgres"]), ("rabbit", servers["rabbit"])):
+            if found := machine.listening_on(url):
+                processes[name] = found
+        connections = await load.connect(fleet.ports["contracts"], CONNECTIONS)
+
+        async def fund(connection: load.Connection, number: int) -> float:
+            return await load.fund(connection, milestones[number])
+
+        await load.spread(connections, 300, fund)
+        await finished.wait(300)
+        finished.clear()
+
+        milestones = milestones[300:]
+        before = machine.spent(processes)
+        start = time.time()
+        await load.spread(connections, flows, fund)
+        accepted = time.time() - start
+        await finished.wait(flows)
+        whole = finished.last() - start
+        after = machine.spent(processes)
+        per_thousand = {name: (after[name] - before[name]) / flows * 1000 for name in processes}
+        figures = {
+            "flows_per_second": flows / whole,
+            "commands_per_second": flows / accepted,
+            "cpu_seconds_per_1000": sum(per_thousand.values()),
+            **{f"cpu_{name}": value for name, value in per_thousand.items()},
+        }
+
+        finished.clear()
+        milestones = milestones[flows:]
+        await quiet(fleet)
+        pace = [_funding(milestone) for milestone in milestones[:paced_flows]]
+        sent = await load.paced(connections, rate, pace)
+        await finished.wait(paced_flows)
+        written = finished.by_milestone()
+        delays = [
+            (written[milestone.milestone_id] - at) * 1000 for milestone, at in zip(milestones, sent, strict=False)
+        ]
+        figures |= {
+            "latency_p50_ms": machine.quantile(delays, 0.5),
+            "latency_p99_ms": machine.quantile(delays, 0.99),
+        }
+        load.close(connections)
+        finished.close()
+        return figures
+
+
+def _funding(milestone: load.Fundable) -> Callable[[load.Connection], Any]:
+    return lambda connection: load.fund(connection, milestone)
+
+
+KIND_OF = {"checkout": "payment_requires_action", "succeeds": "milestone_funded"}
+
+
+async def idle(servers: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Memory of each service when nothing happens, and how long each takes from exec to its first ready answer."""
+    found: dict[str, dict[str, float]] = {}
+    names = ("contracts", "payments", "notifications", "disputes", "reviews", "simulator")
+    async with fleet_of(names, servers, "checkout") as fleet:
+        await asyncio.sleep(5)
+        for name in names[:-1]:
+            found[name] = {"pss_mb": machine.proportional_memory(fleet.processes[name].pid)}
+        for name in names[:-1]:
+            starts = []
+            for _ in range(3):
+                fleet.kill(name)
+                since = time.perf_counter()
+                fleet.start(name)
+                starts.append(await asyncio.to_thread(machine.seconds_until_ready, fleet.ports[name], since))
+            found[name]["cold_start_s"] = statistics.median(starts)
+    return found
+
+
+async def main() -> None:
+    """Run what the options ask for, print it, and the whole as JSON at the end."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--flows", type=int, default=2000)
+    parser.add_argument("--reps", type=int, default=3)
+    parser.add_argument("--rate", type=float, default=50.0, help="flows per second for latency")
+    parser.add_argument("--provider", choices=("checkout", "succeeds"), default="checkout")
+    parser.add_argument("--yardstick", type=Path, help="folder with drive.py; default ../shared/tools/perf/pipe")
+    parser.add_argument("--variants", default="faststream-orm", help="of the yardstick, comma separated")
+    parser.add_argument("--use-local", action="store_true", help="use servers listening on ports 5432 and 5672")
+    parser.add_argument("--no-idle", action="store_true")
+    options = parser.parse_args()
+    folder = options.yardstick or ROOT.parent / "shared" / "tools" / "perf" / "pipe"
+    with tempfile.TemporaryDirectory(prefix="skillscoop-servers-") as run_folder:
+        run = Path(run_folder)
+        run.chmod(0o755)
+        try:
+            servers = {
+                kind: server(kind, run, use_local=options.use_local).url  # type: ignore[arg-type]
+                for kind in ("postgres", "rabbit")
+            }
+            result: dict[str, Any] = {"flows": options.flows, "provider": options.provider, "ours": [], "yardstick": []}
+            for number in range(options.reps):
+                ours = await measured(servers, options.flows, options.rate, options.provider)
+                result["ours"].append(ours)
+                report(f"{number + 1} ours       {_line(ours)}")
+                if (folder / "drive.py").exists():
+                    theirs = await asyncio.to_thread(
+                        yardstick.run, folder, servers, options.variants.split(","), options.flows, options.rate
+                    )
+                    result["yardstick"].append(theirs)
+                    for line in theirs:
+                        report(f"{number + 1} yardstick  {line}")
+                elif not number:
+                    report(f"  yardstick  not found at {folder}: own figures only")
+            if not options.no_idle:
+                result["idle"] = await idle(servers)
+                for name, figures in result["idle"].items():
+                    report(f"  idle       {name} {_line(figures)}")
+        finally:
+            end_all(run)
+    medians = {key: statistics.median(one[key] for one in result["ours"]) for key in result["ours"][0]}
+    report(f"  medians    {_line(medians)}")
+    report(json.dumps({**result, "medians": medians}))
+
+
+def _line(figures: dict[str, float]) -> str:
+    return " ".join(f"{name}={value:.3g}" if value < 100 else f"{name}={value:.0f}" for name, value in figures.items())
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

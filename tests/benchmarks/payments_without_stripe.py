@@ -1,0 +1,68 @@
+"""The payments service as it is, with a provider that answers at once: its own work is measured, nobody else's.
+
+`BENCHMARK_PROVIDER` is `checkout` (a page is open and the client has to pay) or `succeeds` (the money is there).
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import Any
+
+from skillscoop_chassis.service import Service, run_process
+from skillscoop_messages.ids import new_message_id
+from skillscoop_payments import main
+from skillscoop_payments.domain.observations import Booking, PaymentSeen, Seen
+from skillscoop_payments.domain.operation import Busy, Done, Kind, Refused, Unknown
+from skillscoop_payments.domain.orders import Order
+from skillscoop_payments.gateway import OnboardingLink, Subject
+from skillscoop_payments.settings import PaymentsSettings
+
+
+class ImmediateProvider:
+    """Answers every order at once, without leaving the process."""
+
+    def __init__(self, *, succeeds: bool) -> None:
+        self._succeeds = succeeds
+
+    def parameters(self, order: Order) -> dict[str, Any]:
+        """What is kept with the operation: as much as a real order keeps."""
+        kept = {name: getattr(order, name, None) for name in ("amount", "currency", "group", "return_url")}
+        return {**kept, "metadata": {"op_id": new_message_id(), "env": "benchmark"}}
+
+    async def send(self, kind: Kind, parameters: dict[str, Any], key: str) -> Done | Refused | Unknown | Busy:
+        """The object, as if it had been there before."""
+        ref = key.rsplit(":", 2)[1]
+        if not self._succeeds:
+            return Done(
+                PaymentSeen("awaiting_payer", checkout_ref=f"cs_{ref}", checkout_url=f"https://pay.invalid/{ref}")
+            )
+        amount, currency = parameters["amount"], parameters["currency"]
+        booking = Booking(f"txn_{ref}", amount, 0, amount, currency)
+        return Done(
+            PaymentSeen("succeeded", intent_ref=f"pi_{ref}", charge_ref=f"ch_{ref}", paid=amount, booking=booking)
+        )
+
+    async def search(self, kind: Kind, parameters: dict[str, Any], operation_id: str, since: datetime) -> Seen | None:
+        """Nothing was lost here."""
+        return None
+
+    async def look(self, subject: Subject, ref: str) -> Seen | None:
+        """Nobody asks during a run."""
+        return None
+
+    async def onboarding_link(self, account_ref: str, return_url: str, refresh_url: str) -> OnboardingLink:
+        """Nobody asks during a run."""
+        raise LookupError("not part of the benchmark")
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def build(settings: PaymentsSettings) -> Service:
+    """The payments service with the provider the environment names."""
+    return main.build(settings, gateway=ImmediateProvider(succeeds=os.environ["BENCHMARK_PROVIDER"] == "succeeds"))
+
+
+if __name__ == "__main__":
+    run_process(build, PaymentsSettings, migrations=main.MIGRATIONS)
