@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from skillscoop_chassis.database import for_update
 from skillscoop_chassis.http.paging import Cursor, keyset
 from skillscoop_messages.database import Transaction
+from sqlalchemy import RowMapping
 
 from skillscoop_contracts.domain.contract import Contract, DisputeCase, Funding, Milestone
 from skillscoop_contracts.domain.policy import Policy
@@ -167,7 +168,7 @@ async def read_terms_before(tx: Transaction, contract_id: str, revision: int) ->
     return await tx.first(earlier.order_by(TERMS.c.revision.desc()).limit(1))
 
 
-async def read_timeline(tx: Transaction, contract_id: str, after: int, limit: int) -> Sequence[Row]:
+async def read_timeline(tx: Transaction, contract_id: str, after: int, limit: int) -> Sequence[RowMapping]:
     """Up to `limit` entries behind number `after`, in the order they happened."""
     statement = (
         sa.select(TIMELINE)

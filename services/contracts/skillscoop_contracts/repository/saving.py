@@ -264,10 +264,21 @@ _ROWS: dict[type[Any], Any] = {
 """Facts that have a row of their own; all others show in the contract, its milestones and the timeline."""
 
 
-async def save_policy(tx: Transaction, policy: Policy, by: str | None) -> None:
-    """Add a version of the policy."""
-    await tx.execute(
-        sa.insert(POLICIES),
+_INSERT_POLICY = sa.text(
+    """
+    INSERT INTO policies (version, document, published_at, published_by)
+    VALUES (:version, :document, :published_at, :published_by) ON CONFLICT DO NOTHING
+    """
+).bindparams(
+    sa.bindparam("document", type_=POLICIES.c.document.type),
+    sa.bindparam("published_at", type_=POLICIES.c.published_at.type),
+)
+
+
+async def save_policy(tx: Transaction, policy: Policy, by: str | None) -> bool:
+    """Add a version of the policy; False when that version is there already."""
+    done = await tx.execute(
+        _INSERT_POLICY,
         {
             "version": policy.version,
             "document": policy_document(policy),
@@ -275,3 +286,4 @@ async def save_policy(tx: Transaction, policy: Policy, by: str | None) -> None:
             "published_by": by,
         },
     )
+    return done.rowcount == 1

@@ -1,0 +1,52 @@
+"""Routes of the policy: everybody may read it, operators may change it."""
+
+from fastapi import Response
+from skillscoop_chassis.http.problems import documented, unavailable
+
+from skillscoop_contracts.api.requests import PolicyRequest
+from skillscoop_contracts.api.routes import Reads, Works, router
+from skillscoop_contracts.api.shapes import PolicyView
+from skillscoop_contracts.api.views import policy_view
+from skillscoop_contracts.repository.auditing import audit
+from skillscoop_contracts.repository.loading import latest_policy_row
+from skillscoop_contracts.repository.rows import policy_document
+from skillscoop_contracts.usecases import publish_policy
+
+
+@router.get("/v1/policy", response_model=PolicyView, summary="Currencies, timers, limits, fees", tags=["policy"])
+async def get_policy(read: Reads) -> Response:
+    """What holds for contracts approved from now on. Needs no token."""
+    tx = await read.begin()
+    row = await latest_policy_row(tx)
+    if row is None:
+        raise unavailable("The first policy is still being recorded.")
+    view = policy_view(row)
+    return read.reply(view, version=view.version)
+
+
+@router.put(
+    "/v1/admin/contracts/policy",
+    response_model=PolicyView,
+    summary="Change the policy",
+    tags=["operators"],
+    responses=documented(403),
+)
+async def put_policy(body: PolicyRequest, work: Works) -> Response:
+    """A new version for contracts approved from now on; what is left out of the body stays as it is."""
+    tx = await work.begin()
+    actor = work.require_role("ops")
+    row = await latest_policy_row(tx)
+    work.match(row["version"] if row else 0)
+    change = await publish_policy(tx, body.changes(), actor.id)
+    await audit(
+        tx,
+        actor.id,
+        "change_policy",
+        "policy",
+        before=policy_document(change.before),
+        after=policy_document(change.after),
+        request_id=work.request_id,
+    )
+    latest = await latest_policy_row(tx)
+    assert latest is not None
+    return await work.reply(policy_view(latest), version=change.after.version)

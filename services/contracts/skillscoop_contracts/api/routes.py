@@ -1,0 +1,98 @@
+"""What every route of this service shares: the router, its dependencies, and finding what a caller may see."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from skillscoop_chassis.database import SqlTransaction
+from skillscoop_chassis.http.models import EmptyRequest
+from skillscoop_chassis.http.paging import PageParams, page_params
+from skillscoop_chassis.http.problems import not_found
+from skillscoop_chassis.http.work import Reading, Work, money_transaction, reading, transaction
+from skillscoop_messages.database import Transaction
+
+from skillscoop_contracts import projections
+from skillscoop_contracts.api.refusals import problem_of
+from skillscoop_contracts.api.views import contract_view, milestone_view, sees_terms
+from skillscoop_contracts.domain.commands import Command
+from skillscoop_contracts.domain.contract import By, Role
+from skillscoop_contracts.domain.decide import permit
+from skillscoop_contracts.domain.errors import DomainError
+from skillscoop_contracts.repository.auditing import audit
+from skillscoop_contracts.repository.loading import Stored, current_policy, lock_contract, lock_contract_of_milestone
+from skillscoop_contracts.usecases import carry_out
+
+router = APIRouter(tags=["contracts"])
+
+Works = Annotated[Work, Depends(transaction, scope="function")]
+Moneys = Annotated[Work, Depends(money_transaction, scope="function")]
+Reads = Annotated[Reading, Depends(reading, scope="function")]
+Params = Annotated[PageParams, Depends(page_params)]
+Nothing = EmptyRequest | None
+
+
+async def locked_contract(work: Work, tx: Transaction, contract_id: str) -> tuple[Stored, By]:
+    """The contract, locked, and which party asks. Raises Problem not_found for strangers."""
+    stored = await lock_contract(tx, contract_id)
+    role = stored.contract.role_of(work.actor.id) if stored else None
+    if stored is None or role is None:
+        raise not_found()
+    return stored, By(role, work.actor.id)
+
+
+async def locked_milestone(work: Work, tx: Transaction, milestone_id: str) -> tuple[Stored, By]:
+    """The contract of a milestone, locked, and which party asks. Raises Problem not_found for who may not see it."""
+    stored = await lock_contract_of_milestone(tx, milestone_id)
+    role = stored.contract.role_of(work.actor.id) if stored else None
+    if stored is None or role is None or not sees_terms(stored.contract, role):
+        raise not_found()
+    return stored, By(role, work.actor.id)
+
+
+async def execute(work: Work, tx: Transaction, stored: Stored, command: Command, *, match_required: bool) -> Stored:
+    """Run a command in the order every call is checked: may this party, is it the version they saw, is it possible."""
+    contract = stored.contract
+    milestone_id: str | None = getattr(command, "milestone_id", None)
+    milestone = contract.milestone(milestone_id) if milestone_id else None
+    try:
+        permit(command)
+        work.match((milestone or contract).version, required=match_required)
+        return await carry_out(tx, stored, command)
+    except DomainError as error:
+        raise problem_of(error, contract, command.by.role) from error
+
+
+async def reply_contract(work: Work, tx: Transaction, stored: Stored, role: Role, status: int = 200) -> Response:
+    """The contract as the answer to a command."""
+    contract = stored.contract
+    policy = contract.policy or await current_policy(tx)
+    location = f"/v1/contracts/{contract.id}" if status == 201 else None
+    view = contract_view(stored, role, policy, tx.now())
+    return await work.reply(view, status, version=contract.version, location=location)
+
+
+async def reply_milestone(work: Work, tx: Transaction, stored: Stored, milestone_id: str, status: int) -> Response:
+    """The milestone as the answer to a command."""
+    milestone = stored.contract.milestone(milestone_id)
+    if milestone is None:
+        raise not_found()
+    return await work.reply(milestone_view(stored, milestone, tx.now()), status, version=milestone.version)
+
+
+async def reader_role(read: Reading, tx: SqlTransaction, stored: Stored | None, what: str) -> Role:
+    """As what the caller may look: a party, or support that works on a dispute of it, whose every look is audited.
+
+    Raises Problem not_found for everybody else.
+    """
+    if stored is None:
+        raise not_found()
+    contract = stored.contract
+    role = contract.role_of(read.actor.id)
+    if role is not None:
+        return role
+    if "support" in read.actor.roles and await projections.is_assigned(tx, contract.id, read.actor.id):
+        async with read.service.database.begin() as audited:
+            await audit(
+                audited, read.actor.id, f"read_{what}", contract.id, reason="dispute", request_id=read.request_id
+            )
+        return "support"
+    raise not_found()
