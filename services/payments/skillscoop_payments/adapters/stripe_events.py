@@ -1,0 +1,111 @@
+"""Webhooks: is it Stripe's, and what should we look at because of it? Nothing of the event's content is believed."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from skillscoop_payments.gateway import Subject
+
+Endpoint = Literal["platform", "connect", "thin"]
+TOLERANCE = timedelta(seconds=300)
+
+SUBJECTS: Mapping[str, Subject] = {
+    "payment_intent.requires_action": "payment",
+    "payment_intent.processing": "payment",
+    "payment_intent.succeeded": "payment",
+    "payment_intent.payment_failed": "payment",
+    "payment_intent.canceled": "payment",
+    "charge.updated": "payment",
+    "charge.failed": "payment",
+    "charge.expired": "payment",
+    "checkout.session.completed": "checkout",
+    "checkout.session.expired": "checkout",
+    "refund.created": "refund",
+    "refund.updated": "refund",
+    "refund.failed": "refund",
+    "transfer.created": "transfer",
+    "v2.core.account[configuration.recipient].capability_status_updated": "account",
+    "v2.core.account[requirements].updated": "account",
+    "v2.core.account.closed": "account",
+    "v2.core.account.updated": "account",
+}
+"""Events that make us look, and at what. All others are kept and lead to nothing."""
+
+
+class WebhookRefused(Exception):
+    """The delivery is not one of Stripe's for this place: forged, too old, from the future, or not readable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A believed delivery: what to look at; `ref` is None when it leads to nothing."""
+
+    event_id: str
+    type: str
+    subject: str
+    ref: str | None
+    payload: dict[str, Any]
+
+
+def verify(body: bytes, header: str, secrets: Sequence[str], now: datetime) -> None:
+    """Check the signature over the raw bytes against each secret. Raises WebhookRefused.
+
+    The signed time may be 300 seconds away from `now` (wall time) in both directions: an old delivery may be a replay,
+    one from the future was signed by somebody whose clock we do not share.
+    """
+    fields = [part.strip().split("=", 1) for part in header.split(",") if "=" in part]
+    times = [value for name, value in fields if name == "t"]
+    signatures = [value for name, value in fields if name == "v1"]
+    if len(times) != 1 or not times[0].isascii() or not times[0].isdigit() or len(times[0]) > 12 or not signatures:
+        raise WebhookRefused("there is no signature")
+    if abs(now.timestamp() - int(times[0])) > TOLERANCE.total_seconds():
+        raise WebhookRefused("the signature is not of this moment")
+    signed = times[0].encode() + b"." + body
+    expected = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
+    # Every pair is compared, so that the time it takes tells nothing.
+    matches = [
+        hmac.compare_digest(known, sent.encode("utf-8", "replace").decode("ascii", "replace"))
+        for known in expected
+        for sent in signatures
+    ]
+    if not any(matches):
+        raise WebhookRefused("the signature is not of any secret we know")
+
+
+def read(body: bytes, endpoint: Endpoint, *, live: bool) -> Notice:
+    """What a verified delivery wants looked at. Raises WebhookRefused for another kind of event or another mode."""
+    try:
+        event = json.loads(body)
+        event_id, kind = str(event["id"]), str(event["type"])
+        form = "v2.core.event" if endpoint == "thin" else "event"
+        if event.get("object") != form:
+            raise WebhookRefused("this endpoint takes another kind of event")
+        if bool(event.get("livemode")) != live:
+            raise WebhookRefused("the event is of another mode than this environment")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WebhookRefused("the event cannot be read") from error
+    if len(event_id) > 255 or len(kind) > 255:
+        raise WebhookRefused("the event cannot be read")
+    subject = SUBJECTS.get(kind)
+    ref = _ref(event, kind, endpoint) if subject else None
+    return Notice(event_id, kind, subject or "nothing", ref, event)
+
+
+def _ref(event: Mapping[str, Any], kind: str, endpoint: Endpoint) -> str | None:
+    """The id of what to look at: of a charge's event, the intent it belongs to."""
+    if endpoint == "thin":
+        related = event.get("related_object")
+        return _text(related.get("id")) if isinstance(related, Mapping) else None
+    data = event.get("data")
+    body = data.get("object") if isinstance(data, Mapping) else None
+    if endpoint == "connect" or not isinstance(body, Mapping):
+        return None
+    return _text(body.get("payment_intent") if kind.startswith("charge.") else body.get("id"))
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 255 else None

@@ -1,0 +1,122 @@
+"""Payout accounts, for the freelancer they belong to."""
+
+from fastapi import APIRouter
+from skillscoop_chassis.http.models import NextMove
+from skillscoop_chassis.http.problems import conflict, documented, invalid, not_found, register_codes, unavailable
+from sqlalchemy import RowMapping
+from starlette.responses import Response
+
+from skillscoop_payments.api.doors import Change, Read, office_of, settings_of
+from skillscoop_payments.api.shapes import (
+    OnboardingLinkRequest,
+    OnboardingLinkView,
+    PayoutAccountRequest,
+    PayoutAccountView,
+)
+from skillscoop_payments.domain.observations import AccountSeen
+from skillscoop_payments.domain.operation import Done
+from skillscoop_payments.domain.payout_account import next_moves
+from skillscoop_payments.gateway import Gateway, Unreachable
+from skillscoop_payments.repository import accounts as rows
+from skillscoop_payments.repository import operations
+from skillscoop_payments.usecases import onboarding
+
+router = APIRouter(tags=["payout accounts"])
+
+register_codes(
+    {
+        "payout_account_closed": (
+            409,
+            "The payout account is closed",
+            "Stripe rejected this account for good; no link will open it again.",
+        ),
+    }
+)
+
+
+def account_view(row: RowMapping) -> PayoutAccountView:
+    """An account as its owner sees it."""
+    account = rows.to_account(row)
+    return PayoutAccountView(
+        id=account.id,
+        version=account.version,
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        state=account.state,
+        country=account.country,
+        requirements=list(account.requirements),
+        next=[NextMove(action=action, actor=actor) for action, actor in next_moves(account)],
+    )
+
+
+@router.post(
+    "/v1/payout-accounts",
+    response_model=PayoutAccountView,
+    status_code=201,
+    responses={200: {"model": PayoutAccountView, "description": "The account the caller has already"}},
+    summary="Ask for a payout account",
+)
+async def open_payout_account(work: Change, body: PayoutAccountRequest | None = None) -> Response:
+    """The caller's account: a new one, or, with 200, the one there is."""
+    countries = settings_of(work).payout_countries
+    country = ((body.country if body else None) or countries[0]).upper()
+    if country not in countries:
+        raise invalid("/country", "not_allowed", "Freelancers cannot be paid in this country yet.")
+    tx = await work.begin()
+    row, new = await onboarding.open_account(tx, office_of(work), work.actor.id, country)
+    view = account_view(row)
+    location = "/v1/payout-accounts/me"
+    return await work.reply(view, status=201 if new else 200, version=view.version, location=location if new else None)
+
+
+@router.get("/v1/payout-accounts/me", response_model=PayoutAccountView, summary="My payout account")
+async def get_my_payout_account(read: Read) -> Response:
+    """The caller's account; 404 until they asked for one."""
+    tx = await read.begin()
+    row = await rows.of_user(tx, read.actor.id)
+    if row is None:
+        raise not_found()
+    view = account_view(row)
+    return read.reply(view, version=view.version)
+
+
+@router.post(
+    "/v1/payout-accounts/me/onboarding-link",
+    response_model=OnboardingLinkView,
+    responses=documented(404, 409, 503),
+    summary="A link to Stripe's onboarding page",
+)
+async def make_onboarding_link(read: Read, body: OnboardingLinkRequest | None = None) -> Response:
+    """A fresh link for one use, made while the caller waits and never given twice."""
+    asked = body or OnboardingLinkRequest()
+    async with read.service.database.read() as tx:
+        row = await rows.of_user(tx, read.actor.id)
+        operation = await operations.of_account(tx, row["id"]) if row is not None else None
+    if row is None:
+        raise not_found()
+    if row["state"] == "rejected":
+        raise conflict(
+            "payout_account_closed", "Stripe closed this account.", state=row["state"], version=row["version"]
+        )
+    gateway: Gateway = office_of(read).gateway
+    account_ref = row["account_ref"] or await _made_now(gateway, operation)
+    if account_ref is None:
+        raise unavailable("The account is being made; ask again in a moment.", 1)
+    fallback = office_of(read).return_url
+    try:
+        link = await gateway.onboarding_link(account_ref, asked.return_url or fallback, asked.refresh_url or fallback)
+    except Unreachable as error:
+        raise unavailable("Stripe cannot be reached; please ask again.", 2) from error
+    return read.reply(OnboardingLinkView(url=link.url, expires_at=link.expires_at))
+
+
+async def _made_now(gateway: Gateway, operation: RowMapping | None) -> str | None:
+    """The account of an operation that nobody has finished yet, made while the person waits.
+
+    The same key and parameters as the worker's: whoever comes first makes it, the other is told the same. Only the
+    worker writes it down.
+    """
+    if operation is None or operation["state"] != "pending" or operation["search_first"]:
+        return None
+    outcome = await gateway.send("create_recipient", operation["parameters"], operation["key"])
+    return outcome.seen.ref if isinstance(outcome, Done) and isinstance(outcome.seen, AccountSeen) else None

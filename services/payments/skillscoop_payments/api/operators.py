@@ -1,0 +1,122 @@
+"""Operators' routes of payments: operations at Stripe, and the platform's books."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from skillscoop_chassis.http.paging import Page, keyset, page
+from skillscoop_chassis.http.problems import conflict, invalid, not_found, register_codes
+from sqlalchemy import RowMapping
+from starlette.responses import Response
+
+from skillscoop_payments.api.doors import MoneyChange, Paging, Read, note, office_of
+from skillscoop_payments.api.shapes import AccountSums, OperationView, RetryRequest, TrialBalanceView
+from skillscoop_payments.repository import ledger as ledger_rows
+from skillscoop_payments.repository import operations
+from skillscoop_payments.tables import STRIPE_OPERATIONS
+from skillscoop_payments.usecases import settling
+
+router = APIRouter(prefix="/v1/admin/payments", tags=["operators"])
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+register_codes(
+    {
+        "operation_finished": (
+            409,
+            "The operation is finished",
+            "It was carried out, or refused for good, so there is nothing to try again.",
+        )
+    }
+)
+
+
+def operation_view(row: RowMapping) -> OperationView:
+    """An operation; the reference of its object is Stripe's id, for looking it up there."""
+    return OperationView.model_validate({name: row[name] for name in OperationView.model_fields if name != "object"})
+
+
+def _age(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if found is None:
+        raise invalid("?older_than", "malformed", "A number with s, m, h or d, such as 2h.")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+@router.get("/operations", response_model=Page[OperationView], summary="Operations at Stripe")
+async def list_operations(
+    read: Read,
+    params: Paging,
+    state: Annotated[str | None, Query(max_length=32, description="pending, done, refused or dropped")] = None,
+    kind: Annotated[str | None, Query(max_length=32, description="create_transfer, for example")] = None,
+    older_than: Annotated[str | None, Query(max_length=16, description="2h, for example")] = None,
+) -> Response:
+    """Writes at Stripe, newest first."""
+    read.require_role("ops")
+    age, cursor = _age(older_than), read.cursor(params)
+    tx = await read.begin()
+    statement = operations.for_operators(state, kind, tx.now() - age if age is not None else None)
+    found = await tx.all(keyset(statement, STRIPE_OPERATIONS.c.created_at, STRIPE_OPERATIONS.c.id, cursor))
+    return read.reply(page(found, cursor, operation_view))
+
+
+@router.get("/operations/{operation_id}", response_model=OperationView, summary="One operation")
+async def get_operation(operation_id: str, read: Read) -> Response:
+    """One write at Stripe."""
+    read.require_role("ops")
+    tx = await read.begin()
+    row = await operations.one(tx, operation_id)
+    if row is None:
+        raise not_found()
+    return read.reply(operation_view(row))
+
+
+@router.post("/operations/{operation_id}/retry", response_model=OperationView, summary="Try an operation again now")
+async def retry_operation(operation_id: str, body: RetryRequest, work: MoneyChange) -> Response:
+    """One that waits is due at once, with its own key; a refund that was refused or broke is ordered anew."""
+    work.require_role("ops")
+    office = office_of(work)
+    tx = await work.begin()
+    row = await operations.one(tx, operation_id)
+    if row is None:
+        raise not_found()
+    if row["state"] == "pending":
+        await operations.write(tx, operation_id, due_at=tx.wall())
+    elif row["kind"] != "create_refund" or not await settling.refund_again(tx, office, row["settlement_id"]):
+        raise conflict("operation_finished", "There is nothing to try again.", state=row["state"], allowed=[])
+    await note(work, tx, "operation.retry", operation_id, body.reason)
+    tx.after_commit(office.wake)
+    row = await operations.one(tx, operation_id)
+    assert row is not None, "operations are never deleted"
+    return await work.reply(operation_view(row))
+
+
+@router.get("/ledger", response_model=TrialBalanceView, summary="The platform's books")
+async def get_trial_balance(read: Read) -> Response:
+    """Debits and credits of every kind of account. They are equal in each currency, or something is broken."""
+    read.require_role("ops")
+    tx = await read.begin()
+    rows = await ledger_rows.trial_balance(tx)
+    debits: dict[str, int] = {}
+    credits: dict[str, int] = {}
+    for row in rows:
+        debits[row["currency"]] = debits.get(row["currency"], 0) + int(row["debits"])
+        credits[row["currency"]] = credits.get(row["currency"], 0) + int(row["credits"])
+    return read.reply(
+        TrialBalanceView(
+            debits=debits,
+            credits=credits,
+            balanced=debits == credits,
+            accounts=[
+                AccountSums(
+                    currency=row["currency"],
+                    account=row["kind"],
+                    debits=int(row["debits"]),
+                    credits=int(row["credits"]),
+                )
+                for row in rows
+            ],
+        )
+    )

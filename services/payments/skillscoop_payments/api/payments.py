@@ -1,0 +1,90 @@
+"""Payments, for the two parties of their contract."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from skillscoop_chassis.http.models import MoneyView, NextMove
+from skillscoop_chassis.http.paging import Page, keyset, page
+from skillscoop_chassis.http.problems import not_found
+from sqlalchemy import RowMapping
+from starlette.responses import HTMLResponse, Response
+
+from skillscoop_payments.api.doors import Paging, Read, settings_of
+from skillscoop_payments.api.shapes import FailureView, PaymentView
+from skillscoop_payments.domain.payment import next_moves
+from skillscoop_payments.repository import payments as rows
+from skillscoop_payments.tables import PAYMENTS
+
+router = APIRouter(tags=["payments"])
+
+
+def payment_view(row: RowMapping, reader: str, publishable_key: str) -> PaymentView:
+    """A payment as `reader`, one of its parties, may see it."""
+    payment = rows.to_payment(row)
+    paying = reader == payment.about.client_id and payment.state == "requires_action"
+    declined = payment.declined
+    return PaymentView(
+        id=payment.id,
+        version=payment.version,
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        contract_id=payment.about.contract_id,
+        milestone_id=payment.about.milestone_id,
+        funding_id=payment.funding_id,
+        state=payment.state,
+        amount=MoneyView(amount=payment.about.amount, currency=payment.about.currency),
+        failure=FailureView(code=declined.code, message=declined.message) if declined else None,
+        next=[NextMove(action=action, actor=actor) for action, actor in next_moves(payment)],
+        checkout_url=payment.checkout_url if paying else None,
+        client_secret=payment.secret if paying else None,
+        publishable_key=publishable_key if paying and payment.secret else None,
+    )
+
+
+def _for_party(row: RowMapping | None, reader: str) -> RowMapping:
+    if row is None or reader not in (row["client_id"], row["freelancer_id"]):
+        raise not_found()
+    return row
+
+
+@router.get(
+    "/v1/milestones/{milestone_id}/payment", response_model=PaymentView, summary="The current payment of a milestone"
+)
+async def get_milestone_payment(milestone_id: str, read: Read) -> Response:
+    """The newest try to fund the milestone; 404 until there was one."""
+    tx = await read.begin()
+    row = _for_party(await rows.latest_of_milestone(tx, milestone_id), read.actor.id)
+    view = payment_view(row, read.actor.id, settings_of(read).stripe_publishable_key)
+    return read.reply(view, version=view.version)
+
+
+@router.get("/v1/payments", response_model=Page[PaymentView], summary="My payments")
+async def list_payments(
+    read: Read,
+    params: Paging,
+    contract_id: Annotated[str | None, Query(max_length=64, description="Only those of this contract")] = None,
+) -> Response:
+    """Payments the caller is a party of, newest first."""
+    cursor, reader = read.cursor(params), read.actor.id
+    tx = await read.begin()
+    found = await tx.all(keyset(rows.of_person(reader, contract_id), PAYMENTS.c.created_at, PAYMENTS.c.id, cursor))
+    key = settings_of(read).stripe_publishable_key
+    return read.reply(page(found, cursor, lambda row: payment_view(row, reader, key)))
+
+
+@router.get("/v1/payments/{payment_id}", response_model=PaymentView, summary="One payment")
+async def get_payment(payment_id: str, read: Read) -> Response:
+    """One payment of the caller's."""
+    tx = await read.begin()
+    row = _for_party(await rows.one(tx, payment_id), read.actor.id)
+    view = payment_view(row, read.actor.id, settings_of(read).stripe_publishable_key)
+    return read.reply(view, version=view.version)
+
+
+@router.get("/v1/returned", response_class=HTMLResponse, summary="Back from Stripe's page")
+async def back_from_provider() -> HTMLResponse:
+    """Where people come back to when nobody named another place. The truth about their payment is not here."""
+    return HTMLResponse(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>SkillScoop</title>"
+        "<p>Thank you. You can close this page; SkillScoop shows how it goes on.</p></html>"
+    )

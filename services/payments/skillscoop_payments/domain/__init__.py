@@ -1,0 +1,1 @@
+"""Payments, settlements, payout accounts, operations and the ledger, as values and pure functions."""

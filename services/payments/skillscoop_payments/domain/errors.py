@@ -1,0 +1,21 @@
+"""Named refusals of the domain."""
+
+
+class PaymentsError(Exception):
+    """Anything the payments domain refuses."""
+
+
+class Unbalanced(PaymentsError):
+    """A journal whose debits and credits differ, or that has fewer than two lines, or a line that is not positive."""
+
+
+class NotHeld(PaymentsError):
+    """The payment holds no money that could be settled or returned. Carries the payment's state."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"the payment holds no money: it is {state}")
+        self.state = state
+
+
+class SplitDoesNotMatch(PaymentsError):
+    """The parts of a settlement do not add up to what the payment holds."""

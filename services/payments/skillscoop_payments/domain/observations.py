@@ -1,0 +1,91 @@
+"""What a look at the payment provider can tell us, in our own words.
+
+The adapter makes these from the provider's answers; everything past it, webhooks and answers alike, speaks them only.
+`*_ref` are the provider's opaque ids; amounts are minor units.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PaymentStatus = Literal["awaiting_payer", "awaiting_authentication", "processing", "succeeded", "dead"]
+RefundStatus = Literal["pending", "succeeded", "failed", "canceled"]
+Capability = Literal["active", "pending", "restricted", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What the provider booked on our balance for a payment: `amount = net + fee`, `fee` is the provider's own cost."""
+
+    ref: str
+    amount: int
+    fee: int
+    net: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a payment was declined: a stable `code` and words for the payer."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which of our rows an object at the provider belongs to, as written into it when we made it. None: not ours."""
+
+    environment: str | None = None
+    operation_id: str | None = None
+    object_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSeen:
+    """A payment as the provider has it now. `booking` stays None until the provider has booked it."""
+
+    status: PaymentStatus
+    origin: Origin = Origin()
+    intent_ref: str | None = None
+    checkout_ref: str | None = None
+    charge_ref: str | None = None
+    paid: int = 0
+    booking: Booking | None = None
+    failure: Failure | None = None
+    client_secret: str | None = None
+    checkout_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSeen:
+    """A transfer: it exists, so it is done. It has no other state."""
+
+    ref: str
+    amount: int
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSeen:
+    """A refund. `debit_ref` is set once it left our balance, `credit_ref` once a failed one came back to it."""
+
+    ref: str
+    amount: int
+    status: RefundStatus
+    origin: Origin = Origin()
+    debit_ref: str | None = None
+    credit_ref: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSeen:
+    """A freelancer's account: whether money may be sent to it, and what the provider still needs to know."""
+
+    ref: str
+    capability: Capability
+    requirements: tuple[str, ...] = ()
+    origin: Origin = Origin()
+
+
+Seen = PaymentSeen | TransferSeen | RefundSeen | AccountSeen

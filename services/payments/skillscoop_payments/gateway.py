@@ -1,0 +1,51 @@
+"""What this service needs of a payment provider: a closed set of calls, in our own words.
+
+The adapter in `adapters/stripe.py` is the real one. Anything with these methods can stand in for it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from skillscoop_payments.domain.observations import Seen
+from skillscoop_payments.domain.operation import Busy, Done, Kind, Refused, Unknown
+from skillscoop_payments.domain.orders import Order
+
+Subject = Literal["payment", "checkout", "refund", "transfer", "account"]
+
+
+class Unreachable(Exception):
+    """The provider gave no usable answer to a question; asking again later does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnboardingLink:
+    """A page where a freelancer completes the account, for one use and a short time."""
+
+    url: str
+    expires_at: datetime
+
+
+class Gateway(Protocol):
+    """The payment provider."""
+
+    def parameters(self, order: Order) -> dict[str, Any]:
+        """What an order will send, as a JSON object to keep: every try sends exactly this."""
+
+    async def send(self, kind: Kind, parameters: dict[str, Any], key: str) -> Done | Refused | Unknown | Busy:
+        """Carry out an operation. The same key has one effect however often it is sent. Raises nothing."""
+
+    async def search(self, kind: Kind, parameters: dict[str, Any], operation_id: str, since: datetime) -> Seen | None:
+        """The object an earlier try of this operation made, `since` at the earliest (provider's time).
+
+        None when there surely is none. Raises Unreachable.
+        """
+
+    async def look(self, subject: Subject, ref: str) -> Seen | None:
+        """The object as it is now; None when the provider does not know it. Raises Unreachable."""
+
+    async def onboarding_link(self, account_ref: str, return_url: str, refresh_url: str) -> OnboardingLink:
+        """A fresh link. Raises Unreachable."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,72 @@
+"""What runs by itself: it only scans, and starts work elsewhere."""
+
+import logging
+from datetime import timedelta
+
+from skillscoop_chassis.service import Job
+from skillscoop_messages.database import Database
+from skillscoop_messages.ids import new_message_id
+from sqlalchemy import RowMapping
+
+from skillscoop_payments.domain.payment import OPEN
+from skillscoop_payments.gateway import Subject
+from skillscoop_payments.repository import operations, watch
+from skillscoop_payments.tables import PAYMENTS, PAYOUT_ACCOUNTS, SETTLEMENTS
+from skillscoop_payments.usecases.office import Office
+
+LOG = logging.getLogger(__name__)
+SWEEP_EVERY = timedelta(seconds=1)
+BATCH = 50
+PAYLOAD_LIFE = timedelta(days=30)
+
+
+def jobs(database: Database, office: Office) -> list[Job]:
+    """The sweeper, and the forgetting of what webhooks carried."""
+
+    async def sweep() -> None:
+        await look_at_what_is_due(database, office)
+
+    async def forget() -> None:
+        async with database.begin() as tx:
+            await operations.empty_payloads(tx, tx.wall() - PAYLOAD_LIFE)
+
+    return [Job("look_at_what_is_due", SWEEP_EVERY, sweep), Job("empty_old_webhooks", timedelta(hours=1), forget)]
+
+
+async def look_at_what_is_due(database: Database, office: Office) -> int:
+    """Have everything looked at that waits for news too long; how many objects that were.
+
+    No webhook is trusted to come: whatever is open has a time at which it is asked about.
+    """
+    found = 0
+    for table, first in (
+        (PAYMENTS, office.look_after),
+        (SETTLEMENTS, office.look_after),
+        (PAYOUT_ACCOUNTS, office.look_after),
+    ):
+        async with database.read() as tx:
+            if not await watch.anything_due(tx, table):
+                continue
+        async with database.begin() as tx:
+            for row in await watch.due_for_a_look(tx, table, BATCH):
+                subject, ref = _subject(table.name, row)
+                if ref is not None:
+                    await operations.notice(
+                        tx, origin="sweeper", event_id=new_message_id(), type="sweep", subject=subject, subject_ref=ref
+                    )
+                unbooked = table is PAYMENTS and row["state"] not in OPEN
+                await watch.looked(tx, table, row, office.book_after if unbooked else first)
+                found += 1
+            tx.after_commit(office.wake)
+    return found
+
+
+def _subject(table: str, row: RowMapping) -> tuple[Subject, str | None]:
+    """What to look at for a row. An open hosted page is looked at itself: only it knows that it expired."""
+    if table == "settlements":
+        return "refund", row["refund_ref"]
+    if table == "payout_accounts":
+        return "account", row["account_ref"]
+    if row["checkout_ref"] and (row["state"] in OPEN or not row["intent_ref"]):
+        return "checkout", row["checkout_ref"]
+    return "payment", row["intent_ref"]

@@ -1,0 +1,118 @@
+"""The composition root: everything a payments process owns, built and joined here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from skillscoop_chassis.database import open_database
+from skillscoop_chassis.http.app import create_app
+from skillscoop_chassis.http.bodies import BodyRule
+from skillscoop_chassis.service import Service
+from skillscoop_chassis.settings import clocks_of
+from skillscoop_messages.clock import Clocks
+from skillscoop_messages.database import Transaction
+from skillscoop_messages.executor import Executor
+from skillscoop_messages.registry import SUBSCRIPTIONS
+from skillscoop_messages.transport import open_transport
+from skillscoop_messages.transport.base import Transport
+from sqlalchemy import RowMapping
+
+from skillscoop_payments import api
+from skillscoop_payments.adapters.stripe import StripeGateway
+from skillscoop_payments.domain.operation import Outcome
+from skillscoop_payments.gateway import Gateway
+from skillscoop_payments.jobs import jobs
+from skillscoop_payments.settings import PaymentsSettings
+from skillscoop_payments.subscribers import alarms, subscribers
+from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
+from skillscoop_payments.usecases import executing, looking
+from skillscoop_payments.usecases.office import Office
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+WEBHOOK_LIMIT = 512 * 1024
+
+
+def build(
+    settings: PaymentsSettings,
+    *,
+    clocks: Clocks | None = None,
+    transport: Transport | None = None,
+    gateway: Gateway | None = None,
+) -> Service:
+    """The payments service. `gateway` stands in for Stripe, `clocks` and `transport` for the real ones."""
+    clocks = clocks or clocks_of(settings)
+    database = open_database(settings.database_url.get_secret_value(), "payments", clocks, pool=settings.database_pool)
+    provider = gateway or StripeGateway(
+        settings.stripe_api_key.get_secret_value(),
+        settings.stripe_api_base,
+        timeout=settings.stripe_timeout,
+        connections=settings.stripe_concurrency,
+    )
+    executors: list[Executor[Outcome] | Executor[looking.Look]] = []
+
+    def wake() -> None:
+        for executor in executors:
+            executor.nudge()
+
+    office = Office(
+        environment=settings.stripe_environment or settings.environment,
+        gateway=provider,
+        wake=wake,
+        return_url=settings.return_url,
+        look_after=timedelta(seconds=settings.look_after_seconds),
+        book_after=timedelta(seconds=settings.book_after_seconds),
+    )
+
+    async def carry_out(row: RowMapping) -> Outcome:
+        return await executing.call(provider, clocks.wall, row)
+
+    async def record_outcome(tx: Transaction, row: RowMapping, outcome: Outcome) -> None:
+        await executing.settle(tx, office, row, outcome)
+
+    async def look(row: RowMapping) -> looking.Look:
+        return await looking.call(provider, database, row)
+
+    async def record_look(tx: Transaction, row: RowMapping, seen: looking.Look) -> None:
+        await looking.settle(tx, office, row, seen)
+
+    # A lease outlives its call, so that no second one begins while the first may still succeed; and not by much, so
+    # that what a killed process had in hand goes on soon.
+    lease = timedelta(seconds=settings.stripe_timeout + 1)
+    operations = Executor(
+        "payments.operations", STRIPE_OPERATIONS, carry_out, record_outcome, lease, settings.stripe_concurrency
+    )
+    looks = Executor("payments.looks", PROVIDER_NOTICES, look, record_look, lease, settings.stripe_concurrency)
+    executors += [operations, looks]
+
+    @asynccontextmanager
+    async def connections() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await provider.close()
+
+    service = Service(
+        name="payments",
+        settings=settings,
+        clocks=clocks,
+        database=database,
+        transport=transport or _transport(settings),
+        subscribers=subscribers(office),
+        alarms=alarms(office),
+        executors=[operations, looks],
+        jobs=jobs(database, office),
+        resources=[connections()],
+        outside={"office": office, "gateway": provider},
+    )
+    create_app(service, api.ROUTERS, api.PUBLIC_PATHS, bodies=[BodyRule("/webhooks/*", WEBHOOK_LIMIT, "raw")])
+    return service
+
+
+def _transport(settings: PaymentsSettings) -> Transport:
+    return open_transport(
+        settings.bus_url.get_secret_value(),
+        list(SUBSCRIPTIONS.values()),
+        namespace=settings.bus_namespace,
+        topology=settings.topology,
+    )

@@ -1,0 +1,1 @@
+"""Rows to domain values and back; every query of this service."""

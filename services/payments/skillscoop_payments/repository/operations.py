@@ -1,0 +1,183 @@
+"""Operations at the provider, and notices of what to look at there."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from skillscoop_messages.context import Story
+from skillscoop_messages.database import Transaction
+from skillscoop_messages.ids import new_message_id
+from sqlalchemy import RowMapping, bindparam, select, update
+from sqlalchemy import insert as insert_into
+from sqlalchemy.dialects import postgresql, sqlite
+
+from skillscoop_payments.domain.operation import Kind, key
+from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
+
+_T = STRIPE_OPERATIONS.c
+_INSERT = insert_into(STRIPE_OPERATIONS)
+_UPDATE = update(STRIPE_OPERATIONS).where(_T.id == bindparam("row_id"))
+_CLOSING = select(_T.id).where(
+    _T.payment_id == bindparam("of_payment"), _T.kind == "close_payment", _T.state == "pending"
+)
+_DROP_UNTOUCHED = (
+    update(STRIPE_OPERATIONS)
+    .where(
+        _T.payment_id == bindparam("of_payment"),
+        _T.kind.in_(("create_intent", "create_checkout")),
+        _T.state == "pending",
+        _T.attempts == 0,
+        _T.lease_token.is_(None),
+    )
+    .values(state="dropped")
+)
+
+
+async def insert(
+    tx: Transaction,
+    environment: str,
+    operation_id: str,
+    kind: Kind,
+    parameters: Mapping[str, Any],
+    story: Story,
+    *,
+    payment_id: str | None = None,
+    settlement_id: str | None = None,
+    payout_account_id: str | None = None,
+) -> None:
+    """A new operation, due at once. Its parameters never change again; its key is that of the first attempt."""
+    now, wall = tx.now(), tx.wall()
+    await tx.execute(
+        _INSERT,
+        {
+            "id": operation_id,
+            "kind": kind,
+            "payment_id": payment_id,
+            "settlement_id": settlement_id,
+            "payout_account_id": payout_account_id,
+            "parameters": dict(parameters),
+            "attempt": 1,
+            "key": key(environment, kind, operation_id, 1),
+            "key_since": wall,
+            "state": "pending",
+            "due_at": wall,
+            "correlation_id": story.correlation_id,
+            "causation_id": story.causation_id,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+
+
+async def drop_untouched(tx: Transaction, payment_id: str) -> bool:
+    """Take back the creation of a payment that nobody has started yet; whether that came in time.
+
+    Starting commits the claim before it calls, so a row without a claim was surely never sent.
+    """
+    result = await tx.execute(_DROP_UNTOUCHED, {"of_payment": payment_id})
+    return result.rowcount == 1
+
+
+async def write(tx: Transaction, operation_id: str, **values: Any) -> None:
+    """Write an operation's next state; its lease is the executor's to give back."""
+    await tx.execute(_UPDATE, {"row_id": operation_id, "updated_at": tx.now(), **values})
+
+
+async def one(tx: Transaction, operation_id: str) -> RowMapping | None:
+    """An operation."""
+    return await tx.first(select(STRIPE_OPERATIONS).where(_T.id == operation_id))
+
+
+async def of_account(tx: Transaction, payout_account_id: str) -> RowMapping | None:
+    """The operation that makes a payout account: the newest, where one was refused before."""
+    return await tx.first(
+        select(STRIPE_OPERATIONS)
+        .where(_T.payout_account_id == payout_account_id, _T.kind == "create_recipient")
+        .order_by(_T.id.desc())
+        .limit(1)
+    )
+
+
+async def hurry(tx: Transaction, payment_ids: Sequence[str], kind: Kind) -> None:
+    """What waited for another try is due now."""
+    await tx.execute(
+        update(STRIPE_OPERATIONS)
+        .where(
+            _T.id.in_(
+                # Rows somebody is settling right now are left to them: waiting here could wait in a circle.
+                select(_T.id)
+                .where(_T.payment_id.in_(payment_ids), _T.kind == kind, _T.state == "pending")
+                .with_for_update(skip_locked=True)
+            )
+        )
+        .values(due_at=tx.wall())
+    )
+
+
+def for_operators(state: str | None, kind: str | None, older_than: datetime | None) -> Any:
+    """The statement of operations as operators list them."""
+    statement = select(STRIPE_OPERATIONS)
+    if state is not None:
+        statement = statement.where(_T.state == state)
+    if kind is not None:
+        statement = statement.where(_T.kind == kind)
+    return statement if older_than is None else statement.where(_T.created_at < older_than)
+
+
+_NOTICE = {
+    "postgresql": postgresql.insert(PROVIDER_NOTICES).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(PROVIDER_NOTICES).on_conflict_do_nothing(),
+}
+_N = PROVIDER_NOTICES.c
+_NOTICE_UPDATE = update(PROVIDER_NOTICES).where(_N.id == bindparam("row_id"))
+
+
+async def notice(
+    tx: Transaction,
+    *,
+    origin: str,
+    event_id: str,
+    type: str,
+    subject: str,
+    subject_ref: str | None,
+    payload: Mapping[str, Any] | None = None,
+    after: timedelta = timedelta(0),
+) -> None:
+    """Keep a notice once per origin and event. Without a reference there is nothing to look at: it is only kept."""
+    wall = tx.wall()
+    await tx.execute(
+        _NOTICE[tx.dialect],
+        {
+            "id": new_message_id(),
+            "origin": origin,
+            "event_id": event_id,
+            "type": type,
+            "subject": subject,
+            "subject_ref": subject_ref,
+            "payload": payload,
+            "state": "pending" if subject_ref else "ignored",
+            "due_at": wall + after,
+            "created_at": wall,
+        },
+    )
+
+
+async def write_notice(tx: Transaction, notice_id: str, **values: Any) -> None:
+    """Write a notice's next state; its lease is the executor's to give back."""
+    await tx.execute(_NOTICE_UPDATE, {"row_id": notice_id, **values})
+
+
+async def empty_payloads(tx: Transaction, before: datetime) -> int:
+    """Forget what webhooks carried before `before`: it may hold people's data, and nothing needs it any more."""
+    result = await tx.execute(
+        update(PROVIDER_NOTICES)
+        .where(_N.created_at < before, _N.payload.is_not(None), _N.state != "pending")
+        .values(payload=None)
+    )
+    return result.rowcount
+
+
+async def is_closing(tx: Transaction, payment_id: str) -> bool:
+    """Whether an operation that ends this payment is under way."""
+    row = await tx.first(_CLOSING, {"of_payment": payment_id})
+    return row is not None

@@ -1,0 +1,184 @@
+"""Payments: rows and domain values."""
+
+from datetime import datetime
+from typing import Any
+
+from skillscoop_chassis.database import for_update
+from skillscoop_messages.context import Story
+from skillscoop_messages.database import Transaction
+from sqlalchemy import ColumnElement, RowMapping, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from skillscoop_payments.domain.observations import Booking, Failure
+from skillscoop_payments.domain.payment import DEAD, OPEN, About, Payment
+from skillscoop_payments.tables import PAYMENTS
+
+_T = PAYMENTS.c
+_INSERT = {
+    "postgresql": postgresql.insert(PAYMENTS).on_conflict_do_nothing(index_elements=["funding_id"]),
+    "sqlite": sqlite.insert(PAYMENTS).on_conflict_do_nothing(index_elements=["funding_id"]),
+}
+_UPDATE = PAYMENTS.update().where(_T.id == bindparam("row_id"))
+_OUTSTANDING = select(_T.booking_ref).where(_T.intent_ref == bindparam("value"))
+_LOCKED = {
+    name: for_update(select(PAYMENTS).where(_T[name] == bindparam("value")))
+    for name in ("id", "funding_id", "intent_ref", "checkout_ref")
+}
+
+
+def to_payment(row: RowMapping) -> Payment:
+    """The domain value of a row."""
+    booking = (
+        Booking(
+            row["booking_ref"],
+            row["booking_amount"],
+            row["booking_fee"],
+            row["booking_amount"] - row["booking_fee"],
+            row["currency"],
+        )
+        if row["booking_ref"]
+        else None
+    )
+    return Payment(
+        id=row["id"],
+        funding_id=row["funding_id"],
+        about=about_of(row),
+        kind=row["kind"],
+        state=row["state"],
+        version=row["version"],
+        method=row["method"],
+        return_url=row["return_url"],
+        intent_ref=row["intent_ref"],
+        checkout_ref=row["checkout_ref"],
+        charge_ref=row["charge_ref"],
+        secret=row["secret"],
+        checkout_url=row["checkout_url"],
+        declined=Failure(row["declined_code"], row["declined_message"] or "") if row["declined_code"] else None,
+        cancel_reason=row["cancel_reason"],
+        refuse_reason=row["refuse_reason"],
+        paid=row["paid"],
+        booking=booking,
+    )
+
+
+def about_of(row: RowMapping) -> About:
+    """Whose money for what."""
+    return About(
+        row["contract_id"],
+        row["milestone_id"],
+        row["client_id"],
+        row["freelancer_id"],
+        row["title"],
+        row["description"],
+        row["amount"],
+        row["currency"],
+        row["revision"],
+    )
+
+
+def story_of(row: RowMapping) -> Story:
+    """The story a row belongs to."""
+    return Story(correlation_id=row["correlation_id"], causation_id=row["causation_id"])
+
+
+def _moving(payment: Payment) -> dict[str, Any]:
+    """The columns that change during a payment's life."""
+    declined, booking = payment.declined, payment.booking
+    return {
+        "state": payment.state,
+        "version": payment.version,
+        "intent_ref": payment.intent_ref,
+        "checkout_ref": payment.checkout_ref,
+        "charge_ref": payment.charge_ref,
+        "secret": payment.secret,
+        "checkout_url": payment.checkout_url,
+        "declined_code": declined.code if declined else None,
+        "declined_message": declined.message if declined else None,
+        "cancel_reason": payment.cancel_reason,
+        "refuse_reason": payment.refuse_reason,
+        "paid": payment.paid,
+        "booking_ref": booking.ref if booking else None,
+        "booking_amount": booking.amount if booking else None,
+        "booking_fee": booking.fee if booking else None,
+    }
+
+
+async def insert(tx: Transaction, payment: Payment, story: Story, look_at: datetime | None = None) -> bool:
+    """A new payment; False, and nothing done, when its funding has one already."""
+    about, now = payment.about, tx.now()
+    result = await tx.execute(
+        _INSERT[tx.dialect],
+        {
+            "id": payment.id,
+            "funding_id": payment.funding_id,
+            "contract_id": about.contract_id,
+            "milestone_id": about.milestone_id,
+            "client_id": about.client_id,
+            "freelancer_id": about.freelancer_id,
+            "title": about.title,
+            "description": about.description,
+            "amount": about.amount,
+            "currency": about.currency,
+            "revision": about.revision,
+            "kind": payment.kind,
+            "method": payment.method,
+            "return_url": payment.return_url,
+            **_moving(payment),
+            "look_at": look_at,
+            "correlation_id": story.correlation_id,
+            "causation_id": story.causation_id,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+    return result.rowcount == 1
+
+
+async def save(tx: Transaction, payment: Payment, look_at: datetime | None) -> None:
+    """Write a changed payment. `look_at` is when to look at the provider again (wall time), None for never."""
+    await tx.execute(_UPDATE, {"row_id": payment.id, **_moving(payment), "look_at": look_at, "updated_at": tx.now()})
+
+
+async def locked(tx: Transaction, column: str, value: str) -> RowMapping | None:
+    """The row with `column` = `value` (id, funding_id, intent_ref or checkout_ref), locked until the commit."""
+    return await tx.first(_LOCKED[column], {"value": value})
+
+
+async def one(tx: Transaction, payment_id: str) -> RowMapping | None:
+    """A payment, not locked."""
+    return await tx.first(select(PAYMENTS).where(_T.id == payment_id))
+
+
+async def nothing_outstanding(tx: Transaction, intent_ref: str) -> bool:
+    """Whether the payment with this reference is paid and booked, so that a look cannot tell anything new."""
+    row = await tx.first(_OUTSTANDING, {"value": intent_ref})
+    return row is not None and row["booking_ref"] is not None
+
+
+async def latest_of_milestone(tx: Transaction, milestone_id: str) -> RowMapping | None:
+    """The current try to fund a milestone: the newest."""
+    return await tx.first(select(PAYMENTS).where(_T.milestone_id == milestone_id).order_by(_T.id.desc()).limit(1))
+
+
+def of_person(user_id: str, contract_id: str | None) -> Any:
+    """The statement of the payments a person is a party of, for a page of them."""
+    mine: ColumnElement[bool] = (_T.client_id == user_id) | (_T.freelancer_id == user_id)
+    statement = select(PAYMENTS).where(mine)
+    return statement if contract_id is None else statement.where(_T.contract_id == contract_id)
+
+
+async def unbooked(tx: Transaction, contract_id: str) -> int:
+    """What the provider has taken for a contract and not booked yet, minor units."""
+    rows = await tx.all(
+        select(_T.paid).where(
+            _T.contract_id == contract_id, _T.booking_ref.is_(None), _T.paid > 0, _T.state.not_in(OPEN | DEAD)
+        )
+    )
+    return sum(row["paid"] for row in rows)
+
+
+async def parties(tx: Transaction, contract_id: str) -> RowMapping | None:
+    """Client, freelancer and currency of a contract as one of its payments has them."""
+    return await tx.first(
+        select(_T.client_id, _T.freelancer_id, _T.currency).where(_T.contract_id == contract_id).limit(1)
+    )

@@ -1,0 +1,118 @@
+"""Settlements: rows and domain values."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from skillscoop_messages.context import Story
+from skillscoop_messages.database import Transaction
+from sqlalchemy import RowMapping, bindparam, select
+
+from skillscoop_payments.domain.payment import About
+from skillscoop_payments.domain.settlement import Settlement
+from skillscoop_payments.tables import SETTLEMENTS
+
+_T = SETTLEMENTS.c
+_INSERT = SETTLEMENTS.insert()
+_UPDATE = SETTLEMENTS.update().where(_T.id == bindparam("row_id"))
+_ONE = select(SETTLEMENTS).where(_T.id == bindparam("value"))
+_OF_PAYMENT = select(SETTLEMENTS).where(_T.payment_id == bindparam("value"))
+
+
+def to_settlement(row: RowMapping, about: About) -> Settlement:
+    """The domain value of a row; `about` comes from its payment."""
+    return Settlement(
+        id=row["id"],
+        payment_id=row["payment_id"],
+        about=about,
+        purpose=row["purpose"],
+        to_freelancer=row["to_freelancer"],
+        to_client=row["to_client"],
+        fee=row["fee"],
+        transfer=row["transfer"],
+        refund=row["refund"],
+        state=row["state"],
+        version=row["version"],
+        transfer_block=row["transfer_block"],
+        refund_block=row["refund_block"],
+        blocked_reason=row["blocked_reason"],
+        refund_debited=row["refund_debited"],
+    )
+
+
+def _moving(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "transfer": settlement.transfer,
+        "refund": settlement.refund,
+        "state": settlement.state,
+        "version": settlement.version,
+        "transfer_block": settlement.transfer_block,
+        "refund_block": settlement.refund_block,
+        "blocked_reason": settlement.blocked_reason,
+        "refund_debited": settlement.refund_debited,
+    }
+
+
+async def insert(tx: Transaction, settlement: Settlement, story: Story) -> None:
+    """A new settlement. The caller holds its payment's lock."""
+    about, now = settlement.about, tx.now()
+    await tx.execute(
+        _INSERT,
+        {
+            "id": settlement.id,
+            "payment_id": settlement.payment_id,
+            "contract_id": about.contract_id,
+            "milestone_id": about.milestone_id,
+            "freelancer_id": about.freelancer_id,
+            "currency": about.currency,
+            "purpose": settlement.purpose,
+            "to_freelancer": settlement.to_freelancer,
+            "to_client": settlement.to_client,
+            "fee": settlement.fee,
+            **_moving(settlement),
+            "correlation_id": story.correlation_id,
+            "causation_id": story.causation_id,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+
+
+async def save(
+    tx: Transaction,
+    settlement: Settlement,
+    *,
+    look_at: datetime | None,
+    transfer_ref: str | None = None,
+    refund_ref: str | None = None,
+    new_refund: bool = False,
+) -> None:
+    """Write a changed settlement; a reference given here is kept, until `new_refund` replaces a refund that broke."""
+    refs = {"transfer_ref": transfer_ref, "refund_ref": refund_ref}
+    known: dict[str, Any] = {name: value for name, value in refs.items() if value is not None}
+    if new_refund:
+        known["refund_ref"] = None
+    await tx.execute(
+        _UPDATE,
+        {"row_id": settlement.id, **_moving(settlement), **known, "look_at": look_at, "updated_at": tx.now()},
+    )
+
+
+async def one(tx: Transaction, settlement_id: str) -> RowMapping | None:
+    """A settlement. Lock its payment first."""
+    return await tx.first(_ONE, {"value": settlement_id})
+
+
+async def of_payment(tx: Transaction, payment_id: str) -> RowMapping | None:
+    """The settlement of a payment. Lock the payment first."""
+    return await tx.first(_OF_PAYMENT, {"value": payment_id})
+
+
+async def waiting_for_payee(tx: Transaction, freelancer_id: str) -> Sequence[str]:
+    """Payments whose settlement is not complete and pays this freelancer something."""
+    rows = await tx.all(
+        select(_T.payment_id)
+        .where(_T.freelancer_id == freelancer_id, _T.state != "completed", _T.transfer.in_(("waiting", "sent")))
+        .order_by(_T.payment_id)
+    )
+    return [row["payment_id"] for row in rows]

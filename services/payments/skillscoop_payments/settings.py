@@ -1,0 +1,59 @@
+"""Every environment variable of payments."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
+from skillscoop_chassis.settings import ServiceSettings
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+WebhookSecrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)]
+"""Signing secrets separated by commas; during a rotation both are known. Empty: the endpoint takes nothing."""
+
+
+class PaymentsSettings(ServiceSettings):
+    """Settings of the payments service.
+
+    `stripe_api_base` replaces Stripe's address, by the simulator's for example; `stripe_environment` marks every
+    object made there (default: `environment`); `stripe_timeout` is seconds for a whole call, and an operation is leased
+    for a second longer. `return_url` is where people come back to from Stripe's pages when nobody named a place.
+    `look_after_seconds` is when an open payment, refund or account is looked at although no webhook came,
+    `book_after_seconds` the same for money that Stripe has yet to book.
+    """
+
+    stripe_api_key: SecretStr = SecretStr("sk_test_simulator")
+    stripe_publishable_key: str = "pk_test_simulator"
+    stripe_api_base: str | None = None
+    stripe_environment: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    stripe_webhook_secrets: WebhookSecrets = Field(default_factory=list)
+    stripe_connect_webhook_secrets: WebhookSecrets = Field(default_factory=list)
+    stripe_thin_webhook_secrets: WebhookSecrets = Field(default_factory=list)
+    stripe_timeout: float = Field(default=7.0, gt=0, le=80)
+    stripe_concurrency: int = Field(default=16, ge=1, le=100)
+    return_url: str = "http://127.0.0.1:8080/v1/returned"
+    payout_countries: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
+        default_factory=lambda: ["US"], description="where freelancers may be paid; the first is the default"
+    )
+    look_after_seconds: float = Field(default=300.0, gt=0)
+    book_after_seconds: float = Field(default=3.0, gt=0)
+
+    @property
+    def live(self) -> bool:
+        """Whether real money moves."""
+        return "_live_" in self.stripe_api_key.get_secret_value()
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> PaymentsSettings:
+        if self.live != (self.environment == "production"):
+            raise ValueError("live Stripe keys belong to ENVIRONMENT=production, and only they do")
+        if self.live and self.stripe_api_base is not None:
+            raise ValueError("a live key is never sent anywhere but to Stripe: unset STRIPE_API_BASE")
+        if self.environment == "production" and not self.stripe_webhook_secrets:
+            raise ValueError("set STRIPE_WEBHOOK_SECRETS")
+        return self

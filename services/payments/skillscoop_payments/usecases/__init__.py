@@ -1,0 +1,1 @@
+"""What this service does, one transaction each: load and lock, decide, save, record."""

@@ -1,0 +1,168 @@
+"""Funding a milestone: request, cancel, what the provider says of it, and money nobody wants."""
+
+import logging
+from datetime import datetime
+
+from skillscoop_messages import outbox
+from skillscoop_messages.context import current_story
+from skillscoop_messages.database import Transaction
+from skillscoop_messages.errors import NotYet, Permanent
+from skillscoop_messages.events.contracts import (
+    MilestoneFundingCanceled,
+    MilestoneFundingRequested,
+    MilestonePaymentRefused,
+)
+from skillscoop_messages.ids import new_id
+from sqlalchemy import RowMapping
+
+from skillscoop_payments.domain import ledger
+from skillscoop_payments.domain import payment as payments
+from skillscoop_payments.domain.errors import NotHeld
+from skillscoop_payments.domain.observations import Failure, PaymentSeen
+from skillscoop_payments.domain.payment import OPEN, PAID, About, Kind, Payment
+from skillscoop_payments.publish import payment_event
+from skillscoop_payments.repository import ledger as ledger_rows
+from skillscoop_payments.repository import operations
+from skillscoop_payments.repository import payments as payment_rows
+from skillscoop_payments.usecases import operating, settling
+from skillscoop_payments.usecases.office import Office, telling
+
+LOG = logging.getLogger(__name__)
+KINDS: dict[str, Kind] = {"checkout": "checkout", "payment_intent": "payment_intent"}
+
+
+def _about(event: MilestoneFundingRequested | MilestoneFundingCanceled) -> About:
+    return About(
+        event.contract_id,
+        event.milestone_id,
+        event.client_id,
+        event.freelancer_id,
+        event.title,
+        event.description,
+        event.amount,
+        event.currency,
+        event.revision,
+    )
+
+
+async def request(tx: Transaction, office: Office, event: MilestoneFundingRequested) -> None:
+    """Create the payment of a funding. A funding that is known already, canceled ones too, is left as it is."""
+    kind = KINDS.get(event.method, "method")
+    payment = Payment(
+        new_id("pay"),
+        event.funding_id,
+        _about(event),
+        kind,
+        method=event.method if kind == "method" else None,
+        return_url=event.return_url,
+    )
+    told = current_story()
+    if await payment_rows.insert(tx, payment, told):
+        await operating.create_payment(tx, office, payment, told)
+
+
+async def cancel(tx: Transaction, office: Office, event: MilestoneFundingCanceled) -> None:
+    """End a funding; its answer is held, canceled or failed, exactly one of them, and the same whenever asked.
+
+    A cancel that comes before its request leaves a canceled payment behind, on which the request then finds nothing
+    to do.
+    """
+    row = await payment_rows.locked(tx, "funding_id", event.funding_id)
+    if row is None:
+        buried = Payment(
+            new_id("pay"), event.funding_id, _about(event), "checkout", state="canceled", cancel_reason=event.reason
+        )
+        if await payment_rows.insert(tx, buried, current_story()):
+            _tell(tx, buried, payments.AnswerRepeated())
+            return
+        row = await payment_rows.locked(tx, "funding_id", event.funding_id)
+        assert row is not None, "somebody else has just inserted it"
+    payment = payment_rows.to_payment(row)
+    untouched = payment.state == "created" and await operations.drop_untouched(tx, payment.id)
+    await _record(tx, office, row, payment, payments.cancel(payment, event.reason, untouched=untouched))
+
+
+async def refuse(tx: Transaction, office: Office, event: MilestonePaymentRefused) -> None:
+    """Nobody wants this money: it goes back. Raises NotYet or Permanent where there is none to give back."""
+    row = await payment_rows.locked(tx, "id", event.payment_id)
+    if row is None:
+        raise NotYet(f"payment {event.payment_id} is not known yet")
+    payment = payment_rows.to_payment(row)
+    try:
+        facts = payments.refuse(payment, event.reason)
+    except NotHeld as error:
+        raise Permanent(str(error)) from error
+    after = await _record(tx, office, row, payment, facts)
+    if facts:
+        if payment.booking is not None:
+            # Booked by its gross amount, so that suspense ends at zero whatever was paid.
+            journal = ledger.refuse(payment.id, payment.about.currency, payment.about.milestone_id, payment.paid)
+            await ledger_rows.post(tx, [journal], payment.about, payment.id)
+        await settling.give_back(tx, office, after)
+
+
+async def seen(tx: Transaction, office: Office, row: RowMapping, look: PaymentSeen) -> None:
+    """Apply what the provider says, whoever asked. `row` is the payment's, locked."""
+    payment = payment_rows.to_payment(row)
+    await _record(tx, office, row, payment, payments.look(payment, look))
+
+
+async def rejected(tx: Transaction, office: Office, payment_id: str, failure: Failure) -> None:
+    """The provider refused to create the payment."""
+    row = await payment_rows.locked(tx, "id", payment_id)
+    assert row is not None, "an operation has its payment"
+    payment = payment_rows.to_payment(row)
+    await _record(tx, office, row, payment, payments.reject(payment, failure))
+
+
+async def _record(
+    tx: Transaction, office: Office, row: RowMapping, before: Payment, facts: list[payments.Fact]
+) -> Payment:
+    """Save, book and tell what happened to a payment, and place the orders that follow."""
+    after = before
+    for fact in facts:
+        after = payments.apply(after, fact)
+        # A repeated answer belongs to the story of who asks now; everything else to the story of the funding.
+        if isinstance(fact, payments.AnswerRepeated):
+            _tell(tx, after, fact)
+        else:
+            with telling(payment_rows.story_of(row)):
+                _tell(tx, after, fact)
+    if after != before:
+        await payment_rows.save(tx, after, _look_at(tx, office, after))
+    if after.booked and not before.booked:
+        await _book(tx, after)
+        await settling.advance_payment(tx, office, after)
+    if payments.must_close(after) and not await operations.is_closing(tx, after.id):
+        await operating.close_payment(tx, office, after, payment_rows.story_of(row))
+    return after
+
+
+def _tell(tx: Transaction, payment: Payment, fact: payments.Fact) -> None:
+    event = payment_event(payment, fact)
+    if event is not None:
+        outbox.record(tx, event)
+
+
+async def _book(tx: Transaction, payment: Payment) -> None:
+    booking = payment.booking
+    assert booking is not None, "booked"
+    journal = ledger.fund(
+        booking.ref,
+        booking.currency,
+        payment.about.milestone_id,
+        gross=booking.amount,
+        cost=booking.fee,
+        wanted=payment.refuse_reason is None,
+    )
+    if booking.amount != payment.paid:
+        LOG.error("payment %s: the provider booked %s, it took %s", payment.id, booking.amount, payment.paid)
+    await ledger_rows.post(tx, [journal], payment.about, payment.id)
+
+
+def _look_at(tx: Transaction, office: Office, payment: Payment) -> datetime | None:
+    """When to look unasked: soon while the books wait for it, later while somebody has to act, else never."""
+    if payment.state in PAID:
+        return None if payment.booked else tx.wall() + office.book_after
+    known = payment.intent_ref is not None or payment.checkout_ref is not None
+    return tx.wall() + office.look_after if payment.state in OPEN and known else None

@@ -1,0 +1,37 @@
+"""What every use case needs beside its transaction."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from skillscoop_messages.context import Story, story
+
+from skillscoop_payments.gateway import Gateway
+
+
+@dataclass(frozen=True)
+class Office:
+    """The provider and the settings around it.
+
+    `environment` marks every object we make there; `wake` starts waiting operations at once, call it after a commit
+    only; `return_url` is where people come back to when nobody named a page; `look_after` is how long an open object is
+    left alone before it is looked at unasked, `book_after` the same for money the provider has yet to book.
+    """
+
+    environment: str
+    gateway: Gateway
+    wake: Callable[[], None]
+    return_url: str
+    look_after: timedelta
+    book_after: timedelta
+
+
+@contextmanager
+def telling(told: Story) -> Iterator[None]:
+    """Whatever is recorded inside belongs to this story."""
+    token = story.set(told)
+    try:
+        yield
+    finally:
+        story.reset(token)

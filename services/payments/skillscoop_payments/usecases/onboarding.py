@@ -1,0 +1,98 @@
+"""Payout accounts: asking for one, and what the provider says of it."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from skillscoop_messages import later, outbox
+from skillscoop_messages.context import current_story
+from skillscoop_messages.database import Transaction
+from skillscoop_messages.ids import new_id, new_message_id
+from sqlalchemy import RowMapping
+
+from skillscoop_payments.domain import payout_account as accounts
+from skillscoop_payments.domain.observations import AccountSeen
+from skillscoop_payments.domain.payout_account import PayoutAccount
+from skillscoop_payments.publish import account_event
+from skillscoop_payments.repository import accounts as account_rows
+from skillscoop_payments.repository import operations
+from skillscoop_payments.repository import payments as payment_rows
+from skillscoop_payments.repository import settlements as settlement_rows
+from skillscoop_payments.usecases import operating
+from skillscoop_payments.usecases.office import Office, telling
+
+PAYEE_READY = "payments.pay_out_when_payee_is_ready"
+
+
+async def open_account(tx: Transaction, office: Office, user_id: str, country: str) -> tuple[RowMapping, bool]:
+    """The person's account, and whether it is new. The one they have stays as it is.
+
+    Only one that the provider refused to make is asked for again, in the country given now.
+    """
+    row = await account_rows.locked(tx, "user_id", user_id)
+    if row is not None:
+        operation = await operations.of_account(tx, row["id"])
+        if row["account_ref"] is None and (operation is None or operation["state"] == "refused"):
+            again = replace(account_rows.to_account(row), country=country, requirements=(), version=row["version"] + 1)
+            await account_rows.save(tx, again, None)
+            await operating.create_recipient(tx, office, again, current_story())
+        return row, False
+    account = PayoutAccount(new_id("pac"), user_id, country)
+    if await account_rows.insert(tx, account, current_story()):
+        await operating.create_recipient(tx, office, account, current_story())
+    row = await account_rows.of_user(tx, user_id)
+    assert row is not None, "just inserted, by us or by somebody faster"
+    return row, row["id"] == account.id
+
+
+async def seen(tx: Transaction, office: Office, row: RowMapping, look: AccountSeen) -> None:
+    """Apply what the provider says of an account, whoever asked. `row` is the account's, locked."""
+    account = account_rows.to_account(row)
+    facts = accounts.look(account, look)
+    for fact in facts:
+        account = accounts.apply(account, fact)
+        event = account_event(account, fact)
+        if event is not None:
+            with telling(payment_rows.story_of(row)):
+                outbox.record(tx, event)
+    if facts:
+        await account_rows.save(tx, account, _look_at(tx, office, account))
+    if account.ready and any(isinstance(fact, accounts.Changed) for fact in facts):
+        await _pay_what_waited(tx, office, account)
+
+
+async def look_again(tx: Transaction, office: Office, account_ref: str | None) -> None:
+    """Stripe refused to send money there although we believed it could: ask how the account really is."""
+    if account_ref is not None:
+        await operations.notice(
+            tx,
+            origin="doubt",
+            event_id=new_message_id(),
+            type="transfer.refused",
+            subject="account",
+            subject_ref=account_ref,
+        )
+
+
+async def refused(tx: Transaction, office: Office, payout_account_id: str) -> None:
+    """The provider will not make this account, for its country for example: the person is told, and may try again."""
+    row = await account_rows.locked(tx, "id", payout_account_id)
+    assert row is not None, "an operation has its account"
+    account = account_rows.to_account(row)
+    changed = replace(account, requirements=("country",), version=account.version + 1)
+    await account_rows.save(tx, changed, None)
+
+
+async def _pay_what_waited(tx: Transaction, office: Office, account: PayoutAccount) -> None:
+    """Every settlement that waits for this payee goes on at once, each in a transaction of its own."""
+    waiting = await settlement_rows.waiting_for_payee(tx, account.user_id)
+    if not waiting:
+        return
+    for payment_id in waiting:
+        await later.wake(tx, PAYEE_READY, payment_id, tx.now())
+    await operations.hurry(tx, waiting, "create_transfer")
+    tx.after_commit(office.wake)
+
+
+def _look_at(tx: Transaction, office: Office, account: PayoutAccount) -> datetime | None:
+    unfinished = account.account_ref is not None and account.state not in ("active", "rejected")
+    return tx.wall() + office.look_after if unfinished else None

@@ -1,0 +1,250 @@
+"""Delivering decisions on held money, and returning money nobody wants."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from skillscoop_messages import outbox
+from skillscoop_messages.context import Story, current_story
+from skillscoop_messages.database import Transaction
+from skillscoop_messages.errors import NotYet, Permanent
+from skillscoop_messages.events.base import Event
+from skillscoop_messages.events.contracts import MilestoneSettlementDecided
+from skillscoop_messages.ids import new_id
+from sqlalchemy import RowMapping
+
+from skillscoop_payments.domain import ledger
+from skillscoop_payments.domain import payment as payments
+from skillscoop_payments.domain import settlement as settlements
+from skillscoop_payments.domain.errors import PaymentsError
+from skillscoop_payments.domain.ledger import Journal
+from skillscoop_payments.domain.observations import RefundSeen
+from skillscoop_payments.domain.payment import Payment
+from skillscoop_payments.domain.payout_account import PayoutAccount
+from skillscoop_payments.domain.settlement import Settlement
+from skillscoop_payments.publish import payment_event, settlement_event
+from skillscoop_payments.repository import accounts as account_rows
+from skillscoop_payments.repository import ledger as ledger_rows
+from skillscoop_payments.repository import payments as payment_rows
+from skillscoop_payments.repository import settlements as settlement_rows
+from skillscoop_payments.usecases import operating
+from skillscoop_payments.usecases.office import Office, telling
+
+LOG = logging.getLogger(__name__)
+
+
+async def settle(tx: Transaction, office: Office, event: MilestoneSettlementDecided) -> None:
+    """Begin the one settlement of a payment. The same decision told twice changes nothing.
+
+    Raises NotYet for a payment that is not known here yet, Permanent for a decision that can never be carried out:
+    the parts do not make up what is held, or the money is settled already.
+    """
+    row = await payment_rows.locked(tx, "id", event.payment_id)
+    if row is None:
+        raise NotYet(f"payment {event.payment_id} is not known yet")
+    known = await settlement_rows.of_payment(tx, event.payment_id)
+    if known is not None and known["id"] == event.settlement_id:
+        return
+    payment = payment_rows.to_payment(row)
+    try:
+        begun = payments.settle(payment)
+        settlement = settlements.decide(
+            event.settlement_id,
+            payment.id,
+            payment.about,
+            held=payment.paid,
+            to_freelancer=event.to_freelancer,
+            to_client=event.to_client,
+            bps=event.fee.bps,
+            fixed=event.fee.fixed,
+        )
+    except PaymentsError as error:
+        raise Permanent(str(error)) from error
+    payment = payments.apply_all(payment, list(begun))
+    await payment_rows.save(tx, payment, row["look_at"])
+    await settlement_rows.insert(tx, settlement, current_story())
+    await advance(tx, office, payment, settlement, current_story())
+
+
+async def give_back(tx: Transaction, office: Office, payment: Payment) -> None:
+    """Begin the return of a refused payment. The caller holds its lock and has saved it as refused."""
+    settlement = settlements.give_back(new_id("stl"), payment.id, payment.about, payment.paid)
+    await settlement_rows.insert(tx, settlement, current_story())
+    await advance(tx, office, payment, settlement, current_story())
+
+
+async def advance(tx: Transaction, office: Office, payment: Payment, settlement: Settlement, told: Story) -> None:
+    """Start whatever can start now."""
+    payee = await _payee(tx, settlement) if settlement.transfer == "waiting" and settlement.net else None
+    facts = settlements.advance(settlement, booked=payment.booked, payee_ready=payee is not None and payee.ready)
+    await _record(tx, office, payment, settlement, facts, told, payee=payee)
+
+
+async def advance_payment(tx: Transaction, office: Office, payment: Payment) -> None:
+    """Something a settlement of this payment may wait for has changed. The caller holds the payment's lock."""
+    row = await settlement_rows.of_payment(tx, payment.id)
+    if row is not None and row["state"] != "completed":
+        settlement = settlement_rows.to_settlement(row, payment.about)
+        await advance(tx, office, payment, settlement, payment_rows.story_of(row))
+
+
+async def _payee(tx: Transaction, settlement: Settlement) -> PayoutAccount | None:
+    # Locked, so that an account that becomes active right now cannot pass this settlement unseen: one of the two
+    # transactions comes second and starts the transfer.
+    row = await account_rows.locked(tx, "user_id", settlement.about.freelancer_id)
+    return account_rows.to_account(row) if row is not None else None
+
+
+async def locked(tx: Transaction, settlement_id: str) -> tuple[Payment, Settlement, RowMapping] | None:
+    """A settlement with its payment, whose lock is taken first; the row is the settlement's."""
+    row = await settlement_rows.one(tx, settlement_id)
+    if row is None:
+        return None
+    payment_row = await payment_rows.locked(tx, "id", row["payment_id"])
+    assert payment_row is not None, "a settlement has its payment"
+    row = await settlement_rows.one(tx, settlement_id)
+    assert row is not None, "settlements are never deleted"
+    payment = payment_rows.to_payment(payment_row)
+    return payment, settlement_rows.to_settlement(row, payment.about), row
+
+
+async def transferred(tx: Transaction, office: Office, settlement_id: str, operation_id: str, ref: str) -> bool:
+    """The transfer of this settlement exists as `ref`; False for a settlement that is not ours."""
+    found = await locked(tx, settlement_id)
+    if found is None:
+        return False
+    payment, settlement, row = found
+    facts = settlements.transferred(settlement, operation_id)
+    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row), transfer_ref=ref)
+    return True
+
+
+async def refund_seen(tx: Transaction, office: Office, settlement_id: str, seen: RefundSeen) -> bool:
+    """How a refund of this settlement stands now; False for a settlement that is not ours."""
+    found = await locked(tx, settlement_id)
+    if found is None:
+        return False
+    payment, settlement, row = found
+    if row["refund_ref"] not in (None, seen.ref):
+        LOG.warning("a refund that was replaced is told of again: settlement %s", settlement.id)
+        return True
+    facts = settlements.refund_seen(settlement, seen)
+    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row), refund_ref=seen.ref)
+    return True
+
+
+async def leg_waits(
+    tx: Transaction, office: Office, settlement_id: str, kind: str, reason: settlements.BlockedReason
+) -> None:
+    """An attempt at a leg did not succeed; it is repeated, and people see why it takes longer."""
+    found = await locked(tx, settlement_id)
+    if found is None:
+        return
+    payment, settlement, row = found
+    facts = settlements.leg_waits(settlement, "transfer" if kind == "create_transfer" else "refund", reason)
+    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row))
+
+
+async def refund_refused(tx: Transaction, office: Office, settlement_id: str) -> None:
+    """The provider will never make this refund: the client stays owed, an operator has to act."""
+    found = await locked(tx, settlement_id)
+    if found is None:
+        return
+    payment, settlement, row = found
+    facts = settlements.refund_refused(settlement)
+    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row))
+
+
+async def refund_again(tx: Transaction, office: Office, settlement_id: str) -> bool:
+    """An operator tries a broken refund once more; False when there is none to try."""
+    found = await locked(tx, settlement_id)
+    if found is None:
+        return False
+    payment, settlement, row = found
+    facts = settlements.refund_again(settlement)
+    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row))
+    return bool(facts)
+
+
+async def _record(
+    tx: Transaction,
+    office: Office,
+    payment: Payment,
+    before: Settlement,
+    facts: Sequence[settlements.Fact],
+    told: Story,
+    *,
+    payee: PayoutAccount | None = None,
+    transfer_ref: str | None = None,
+    refund_ref: str | None = None,
+) -> None:
+    """Book, save and tell what happened to a settlement, and place the orders that follow."""
+    after = before
+    for fact in facts:
+        after = settlements.apply(after, fact)
+        _tell(tx, told, settlement_event(after, fact))
+    if facts or transfer_ref or refund_ref:
+        look_at = _look_at(tx, office, after, refund_ref is not None)
+        await settlement_rows.save(
+            tx,
+            after,
+            look_at=look_at,
+            transfer_ref=transfer_ref,
+            refund_ref=refund_ref,
+            new_refund=any(isinstance(fact, settlements.RefundSent) for fact in facts),
+        )
+    journals = [journal for fact in facts if (journal := _journal(after, fact)) is not None]
+    if journals:
+        await ledger_rows.post(tx, journals, payment.about, payment.id)
+    for fact in facts:
+        if isinstance(fact, settlements.TransferSent):
+            assert payee is not None and payee.account_ref is not None, "sent only to a payee who is ready"
+            await operating.create_transfer(tx, office, payment, after, payee.account_ref, told)
+        elif isinstance(fact, settlements.RefundSent):
+            await operating.create_refund(tx, office, payment, after, told)
+        elif isinstance(fact, settlements.Completed):
+            await _deliver(tx, payment, told)
+
+
+def _look_at(tx: Transaction, office: Office, settlement: Settlement, known: bool) -> datetime | None:
+    open_refund = settlement.refund in ("sent", "pending") and known
+    return tx.wall() + office.look_after if open_refund else None
+
+
+def _tell(tx: Transaction, told: Story, event: Event | None) -> None:
+    if event is not None:
+        with telling(told):
+            outbox.record(tx, event)
+
+
+async def _deliver(tx: Transaction, payment: Payment, told: Story) -> None:
+    for fact in payments.deliver(payment):
+        payment = payments.apply(payment, fact)
+        _tell(tx, told, payment_event(payment, fact))
+    await payment_rows.save(tx, payment, None)
+
+
+def _journal(settlement: Settlement, fact: settlements.Fact) -> Journal | None:
+    """What a fact means for the books; None where no money has moved."""
+    currency, milestone_id = settlement.about.currency, settlement.about.milestone_id
+    match fact:
+        case settlements.Decided():
+            return ledger.decide(
+                settlement.id,
+                currency,
+                milestone_id,
+                to_freelancer=settlement.to_freelancer,
+                to_client=settlement.to_client,
+                unwanted=settlement.purpose == "return",
+            )
+        case settlements.TransferMade():
+            return ledger.transfer(
+                fact.operation_id, currency, milestone_id, gross=settlement.to_freelancer, fee=settlement.fee
+            )
+        case settlements.FeeTookAll():
+            return ledger.fee_only(settlement.id, currency, milestone_id, settlement.to_freelancer)
+        case settlements.RefundDebited():
+            return ledger.refund(fact.debit_ref, currency, milestone_id, settlement.to_client)
+        case settlements.RefundCredited():
+            return ledger.refund_failed(fact.credit_ref, currency, milestone_id, settlement.to_client)
+    return None
