@@ -79,7 +79,13 @@ def settings_of(service: str, folder: DataFolder, url: str, simulator: str, secr
         "cursor_secrets": [SecretStr(secrets.cursors)],
         "business_clock_offset_file": folder.clock_offset,
     }
-    return _settings_class(service)(**common, **_own(service, folder, url, simulator, secrets))
+    kind = _settings_class(service)
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in kind.model_fields.items()
+        if not field.is_required()
+    }
+    return kind(**{**defaults, **common, **_own(service, folder, url, simulator, secrets)})
 
 
 def _settings_class(service: str) -> type[ServiceSettings]:
@@ -95,8 +101,16 @@ def _own(service: str, folder: DataFolder, url: str, simulator: str, secrets: Se
     """Settings that only one service has."""
     own: Mapping[str, dict[str, Any]] = {
         "contracts": {},
-        "payments": {},
-        "notifications": {},
+        "payments": {
+            "stripe_api_key": SecretStr("sk_test_simulator"),
+            "stripe_publishable_key": "pk_test_simulator",
+            "stripe_api_base": simulator,
+            "stripe_webhook_secrets": [SecretStr(secrets.webhooks)],
+            "stripe_connect_webhook_secrets": [SecretStr(secrets.webhooks)],
+            "stripe_thin_webhook_secrets": [SecretStr(secrets.webhooks)],
+            "return_url": f"{url}/v1/returned",
+        },
+        "notifications": {"mail_folder": folder.mail},
         "disputes": {},
         "reviews": {},
     }

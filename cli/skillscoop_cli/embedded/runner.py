@@ -73,7 +73,7 @@ async def running(data: Path | DataFolder, port: int = 0) -> AsyncIterator[Embed
         stack.callback(listening.close)
         url = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
         offset_in(folder.clock_offset)
-        clocks = clocks_of(composition.settings_of("contracts", folder, url, url + SIMULATOR, secrets))
+        clocks = clocks_of(composition.settings_of(composition.SERVICES[-1], folder, url, url + SIMULATOR, secrets))
         simulator = stripe_simulator.create_app(
             composition.simulator_settings(folder, url + SIMULATOR, url, secrets), now=clocks.business
         )
