@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Query
 from skillscoop_messages import parked
 from skillscoop_messages.later import MoneyAlarm
 from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.tables import LATER, OUTBOX
+from skillscoop_messages.tables import INBOX, LATER, OUTBOX
 from starlette.responses import Response
 
 from skillscoop_chassis.audit import audit
@@ -92,6 +92,14 @@ class StoryLater(View):
     reason: str | None
 
 
+class StoryHandled(View):
+    """A message that a subscriber of this service has handled. Wall clock."""
+
+    subscriber: str
+    message_id: str
+    received_at: datetime
+
+
 class StoryAct(View):
     """One audited act."""
 
@@ -106,6 +114,7 @@ class StoryView(View):
 
     data: list[StoryEvent]
     later: list[StoryLater]
+    handled: list[StoryHandled]
     audit: list[StoryAct]
 
 
@@ -240,23 +249,45 @@ async def show_outbox(read: Annotated[Reading, Depends(reading, scope="function"
     )
 
 
-async def show_story(id: str, read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
-    """Events recorded here that belong to a correlation id or a subject, with what still waits and who intervened."""
+# An event names more than its root: milestones, payments, disputes. Operators ask rarely, so no index is kept for it.
+_NAMES = {
+    "postgresql": sa.text("position(convert_to(:named, 'UTF8') in outbox.body) > 0"),
+    "sqlite": sa.text("instr(outbox.body, CAST(:named AS BLOB)) > 0"),
+}
+
+
+async def show_story(
+    id: str,
+    read: Annotated[Reading, Depends(reading, scope="function")],
+    messages: Annotated[
+        list[str], Query(max_length=SHOWN, description="Message ids: tells which of them were handled here")
+    ] = [],  # noqa: B006 - FastAPI copies defaults
+) -> Response:
+    """Events recorded here that name an id or belong to a correlation id, what still waits, and who intervened."""
     read.require_role(OPS)
     tx = await read.begin()
     columns = OUTBOX.c
     events = await tx.all(
         sa.select(OUTBOX)
-        .where(sa.or_(columns.correlation_id == id, columns.subject == id))
+        .where(sa.or_(columns.correlation_id == id, columns.subject == id, _NAMES[tx.dialect]))
         .order_by(columns.recorded_at, columns.id)
-        .limit(SHOWN * 5)
+        .limit(SHOWN * 5),
+        {"named": id},
     )
     waiting = await tx.all(
         sa.select(LATER)
-        .where(sa.or_(LATER.c.correlation_id == id, LATER.c.subject == id, LATER.c.message_id == id))
+        .where(
+            sa.or_(
+                LATER.c.correlation_id == id,
+                LATER.c.subject == id,
+                LATER.c.message_id == id,
+                LATER.c.message_id.in_(messages),
+            )
+        )
         .order_by(LATER.c.due_at)
         .limit(SHOWN)
     )
+    handled = await tx.all(sa.select(INBOX).where(INBOX.c.message_id.in_(messages))) if messages else []
     acts = await tx.all(sa.select(AUDIT_LOG).where(AUDIT_LOG.c.subject == id).order_by(AUDIT_LOG.c.id).limit(SHOWN))
     return read.reply(
         StoryView(
@@ -268,6 +299,7 @@ async def show_story(id: str, read: Annotated[Reading, Depends(reading, scope="f
                 for row in events
             ],
             later=[StoryLater(**{name: row[name] for name in StoryLater.model_fields}) for row in waiting],
+            handled=[StoryHandled(**row) for row in handled],
             audit=[StoryAct(**{name: row[name] for name in StoryAct.model_fields}) for row in acts],
         )
     )

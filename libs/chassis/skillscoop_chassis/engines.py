@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from skillscoop_chassis.execution import Checkout, on_aiosqlite, on_psycopg
 from skillscoop_chassis.pool import Pool, uncancelled
@@ -75,7 +75,7 @@ class TransactionFailed(RuntimeError):
 async def settled(taken: Checkout) -> None:
     """Tell SQLAlchemy that the transaction its own executions may have begun is over."""
     if taken.connection.in_transaction():
-        await taken.connection.rollback()
+        await greenlet_spawn(taken.connection.rollback)
 
 
 class PostgresConnections:
@@ -95,10 +95,11 @@ class PostgresConnections:
         self._readers = Pool(self._engine(url, service, only_read, isolation_level="AUTOCOMMIT"), readers, on_psycopg)
 
     @staticmethod
-    def _engine(url: sa.URL, service: str, session: dict[str, str], **options: Any) -> AsyncEngine:
+    def _engine(url: sa.URL, service: str, session: dict[str, str], **options: Any) -> sa.Engine:
         limits = " ".join(f"-c {name}={value}" for name, value in {**POSTGRES_LIMITS, **session}.items())
-        return create_async_engine(
+        return sa.create_engine(
             url,
+            _is_async=True,
             poolclass=sa.pool.NullPool,
             pool_reset_on_return=None,
             use_native_hstore=False,
@@ -172,16 +173,17 @@ class SqliteConnections:
         self._readers = Pool(self._engine(url, query_only=True), readers, on_aiosqlite)
 
     @staticmethod
-    def _engine(url: sa.URL, *, query_only: bool) -> AsyncEngine:
-        engine = create_async_engine(
+    def _engine(url: sa.URL, *, query_only: bool) -> sa.Engine:
+        engine = sa.create_engine(
             url,
+            _is_async=True,
             poolclass=sa.pool.NullPool,
             pool_reset_on_return=None,
             hide_parameters=True,
             isolation_level="AUTOCOMMIT",
         )
 
-        @sa.event.listens_for(engine.sync_engine, "connect")
+        @sa.event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")

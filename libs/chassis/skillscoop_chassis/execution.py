@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import greenlet_spawn
 
@@ -130,7 +129,7 @@ class Checkout:
 
     __slots__ = ("_run", "_statements", "connection", "driver")
 
-    def __init__(self, connection: AsyncConnection, driver: Any, statements: Statements, run: Run) -> None:
+    def __init__(self, connection: sa.Connection, driver: Any, statements: Statements, run: Run) -> None:
         self.connection = connection
         self.driver = driver
         self._statements = statements
@@ -140,9 +139,7 @@ class Checkout:
         """Run one statement. Raises what SQLAlchemy raises, with the values left out."""
         planned = self._statements.plan(statement, parameters)
         if planned is None:
-            sync = self.connection.sync_connection
-            assert sync is not None
-            return cast("sa.CursorResult[Any]", await greenlet_spawn(sync.execute, statement, parameters))
+            return cast("sa.CursorResult[Any]", await greenlet_spawn(self.connection.execute, statement, parameters))
         rows, columns, count = await self._answer(*planned)
         if columns is None:
             return cast("sa.CursorResult[Any]", Rows(_NO_COLUMNS, iter(()), count))

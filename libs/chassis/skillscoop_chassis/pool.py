@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from skillscoop_chassis.execution import Checkout, Run, Statements
 
@@ -43,10 +43,10 @@ class Pool:
     are let go too, for they lost the same server.
     """
 
-    def __init__(self, engine: AsyncEngine, size: int, run: Callable[[Any], Run]) -> None:
+    def __init__(self, engine: sa.Engine, size: int, run: Callable[[Any], Run]) -> None:
         self._engine = engine
         self._run = run
-        self._statements = Statements(engine.sync_engine)
+        self._statements = Statements(engine)
         self._idle: list[Checkout] = []
         self._free = asyncio.Semaphore(size)
         self._closed = False
@@ -64,11 +64,11 @@ class Pool:
         if self._idle:
             return self._idle.pop()
         try:
-            connection = await self._engine.connect()
-            driver = (await connection.get_raw_connection()).driver_connection
+            connection = await greenlet_spawn(self._engine.connect)
         except BaseException:
             self._free.release()
             raise
+        driver = connection.connection.driver_connection
         return Checkout(connection, driver, self._statements, self._run(driver))
 
     def give_back(self, taken: Checkout) -> None:
@@ -93,13 +93,13 @@ class Pool:
         idle, self._idle = self._idle, []
         for one in idle:
             await _close(one)
-        await self._engine.dispose()
+        await greenlet_spawn(self._engine.dispose)
 
 
 async def _close(taken: Checkout) -> None:
     try:
         if not taken.connection.invalidated:
-            await taken.connection.invalidate()
-        await taken.connection.close()
+            await greenlet_spawn(taken.connection.invalidate)
+        await greenlet_spawn(taken.connection.close)
     except Exception:  # noqa: S110 - it is being thrown away
         pass
