@@ -94,9 +94,7 @@ def _on(name: str, *events: type[Event], money: bool = False) -> Subscription:
 
 
 _TOLD_TO_PEOPLE = tuple(
-    entry.event
-    for entry in ENTRIES
-    if entry.recipients and entry.event not in (notifications.MessagePosted,)
+    entry.event for entry in ENTRIES if entry.recipients and entry.event not in (notifications.MessagePosted,)
 )
 
 SUBSCRIPTIONS: dict[str, Subscription] = {
@@ -116,7 +114,7 @@ SUBSCRIPTIONS: dict[str, Subscription] = {
         _on("contracts.freeze_when_dispute_opened", disputes.DisputeOpened, money=True),
         _on("contracts.unfreeze_when_dispute_withdrawn", disputes.DisputeWithdrawn, money=True),
         _on("contracts.settle_when_dispute_resolved", disputes.DisputeResolved, money=True),
-        _on("contracts.note_assigned_agent", disputes.DisputeAssigned),
+        _on("contracts.note_assigned_agent", disputes.DisputeAssigned, disputes.DisputeClosed),
         _on("payments.learn_policy", contracts.PolicyPublished),
         _on("payments.learn_contract", contracts.TermsApproved),
         _on("payments.create_payment_when_funding_requested", contracts.MilestoneFundingRequested, money=True),
