@@ -25,12 +25,13 @@ _DECISIONS = {"onboard": "active", "restrict": "restricted", "reject": "unsuppor
 
 
 def begin(tx: Transaction) -> None:
-    """The state at the first start, and the endpoints of the settings at every start."""
+    """The state at the first start; at every start the endpoints of the settings, and what still waits to be sent."""
     if tx.meta("begun") is None:
         balance.open_balances(tx)
         tx.set_meta("begun", tx.now)
-    for target in tx.settings.webhooks:
-        webhook_endpoints.register(tx, target)
+    webhook_endpoints.register(tx, tx.settings.webhooks)
+    courier.take_up(tx)
+    idempotency.prune(tx)
 
 
 def _reset(tx: Transaction, ids: dict[str, str], given: Json) -> Json:

@@ -8,7 +8,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 def letters(length: int) -> str:
     """Random letters and digits."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(length))
 
 
 def new(prefix: str, length: int = 24) -> str:

@@ -84,7 +84,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> tuple[str,
     if any(target.kind not in ("platform", "connect", "thin") for target in targets):
         raise ValueError("SIMULATOR_WEBHOOKS: kind is platform, connect or thin")
     settings = SimulatorSettings(
-        data=Path(given.get("SIMULATOR_DATA", ".stripe-simulator")),
+        data=Path(given.get("SIMULATOR_DATA", ".skillscoop/stripe-simulator")),
         public_url=given.get("SIMULATOR_PUBLIC_URL", f"http://127.0.0.1:{port}").rstrip("/"),
         webhooks=targets,
         open_control=given.get("SIMULATOR_OPEN_CONTROL", "") in ("1", "true", "yes"),

@@ -1,9 +1,10 @@
 """What happens by itself as business time goes on."""
 
+import logging
 from collections.abc import Callable
 
 from stripe_simulator.resources import balance, charges, checkout_sessions, refunds
-from stripe_simulator.store import Transaction
+from stripe_simulator.store import Transaction, savepoint
 
 HANDLERS: dict[str, Callable[[Transaction, str], object]] = {
     "book": charges.book,
@@ -14,9 +15,15 @@ HANDLERS: dict[str, Callable[[Transaction, str], object]] = {
 }
 """By kind of timer: what is done with its subject."""
 
+_log = logging.getLogger("stripe_simulator")
+
 
 def fire(tx: Transaction) -> None:
-    """Do everything that is due, earliest first, with what follows from it."""
+    """Do everything that is due, earliest first, with what follows from it. A timer that fails is dropped and told."""
     while timer := tx.next_timer():
         kind, subject = timer
-        HANDLERS[kind](tx, subject)
+        try:
+            with savepoint(tx, unless=lambda error: False):
+                HANDLERS[kind](tx, subject)
+        except Exception:
+            _log.exception("timer %s of %s failed", kind, subject)

@@ -56,6 +56,11 @@ def keep(tx: Transaction, key: Key, record: Record) -> None:
     tx.sql("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, clock.wall().timestamp()))
 
 
+def prune(tx: Transaction) -> None:
+    """Drop the records that are too old to be recalled."""
+    tx.sql("DELETE FROM idempotency WHERE created <= ?", (clock.wall().timestamp() - LIFETIME,))
+
+
 def forget(tx: Transaction) -> int:
     """Drop all records, as if they had grown too old; answers how many."""
     return tx.sql("DELETE FROM idempotency").rowcount

@@ -8,7 +8,7 @@ from stripe_simulator.errors import Json
 from stripe_simulator.money import stripe_fee
 from stripe_simulator.resources import balance
 from stripe_simulator.resources.events import emit
-from stripe_simulator.resources.operation import listing, retrieval
+from stripe_simulator.resources.operation import listing, nulls, retrieval
 from stripe_simulator.resources.payment_methods import BILLING_DETAILS, described
 from stripe_simulator.store import Transaction
 
@@ -23,42 +23,25 @@ def shape(id: str, amount: int, currency: str, created: int, **fields: Any) -> J
         "amount": amount,
         "amount_captured": amount,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
+        **nulls(
+            "application application_fee application_fee_amount balance_transaction "
+            "calculated_statement_descriptor customer description failure_balance_transaction "
+            "failure_code failure_message on_behalf_of outcome payment_intent payment_method "
+            "payment_method_details receipt_email receipt_number receipt_url review shipping "
+            "source_transfer statement_descriptor statement_descriptor_suffix transfer_data "
+            "transfer_group"
+        ),
         "billing_details": BILLING_DETAILS,
-        "calculated_statement_descriptor": None,
         "captured": True,
         "created": created,
         "currency": currency,
-        "customer": None,
-        "description": None,
         "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
         "fraud_details": {},
         "livemode": False,
         "metadata": {},
-        "on_behalf_of": None,
-        "outcome": None,
         "paid": True,
-        "payment_intent": None,
-        "payment_method": None,
-        "payment_method_details": None,
-        "receipt_email": None,
-        "receipt_number": None,
-        "receipt_url": None,
         "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source_transfer": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": "succeeded",
-        "transfer_data": None,
-        "transfer_group": None,
         **fields,
     }
 

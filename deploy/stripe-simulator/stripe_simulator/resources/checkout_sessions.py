@@ -7,7 +7,7 @@ from stripe_simulator.money import check_charge
 from stripe_simulator.parameters import Table, merge_metadata
 from stripe_simulator.resources import payment_intents, payment_methods, setup_intents
 from stripe_simulator.resources.events import emit
-from stripe_simulator.resources.operation import Call, Operation, listing, retrieval
+from stripe_simulator.resources.operation import Call, Operation, listing, nulls, retrieval
 from stripe_simulator.store import Transaction
 
 _SHORTEST, _LONGEST = 1_800, 86_400
@@ -102,10 +102,12 @@ def expire(tx: Transaction, id: str) -> Json:
     session = tx.need("checkout.session", id, "session")
     if session["status"] != "open":
         raise invalid(f"Only an open Checkout Session can be expired; this one is {session['status']}.")
-    if session["payment_intent"]:
-        payment_intents.cancel(tx, tx.need("payment_intent", session["payment_intent"]), "expired")
-    if session["setup_intent"]:
-        setup_intents.cancel(tx, tx.need("setup_intent", session["setup_intent"]), "abandoned")
+    intent = tx.get(session["payment_intent"] or session["setup_intent"] or "")
+    if intent and intent["status"] in payment_intents.UNCONFIRMED:
+        if session["mode"] == "payment":
+            payment_intents.cancel(tx, intent, "expired")
+        else:
+            setup_intents.cancel(tx, intent, "abandoned")
     session = tx.put({**session, "status": "expired", "url": None})
     emit(tx, "checkout.session.expired", session)
     return session
@@ -160,66 +162,46 @@ def _create(call: Call) -> Json:
             "id": id,
             "object": "checkout.session",
             "adaptive_pricing": {"enabled": False},
-            "after_expiration": None,
-            "allow_promotion_codes": None,
+            **nulls(
+                "after_expiration allow_promotion_codes billing_address_collection client_secret "
+                "collected_information consent consent_collection currency_conversion "
+                "customer_account customer_details invoice invoice_creation origin_context "
+                "payment_intent payment_link payment_method_configuration_details permissions "
+                "recovered_from saved_payment_method_options shipping_address_collection "
+                "shipping_cost subscription wallet_options"
+            ),
             "allowed_payment_method_types": call["allowed_payment_method_types"],
             "amount_subtotal": total,
             "amount_total": total,
             "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-            "billing_address_collection": None,
             "cancel_url": call["cancel_url"],
             "client_reference_id": call["client_reference_id"],
-            "client_secret": None,
-            "collected_information": None,
-            "consent": None,
-            "consent_collection": None,
             "created": tx.now,
             "currency": currency,
-            "currency_conversion": None,
             "custom_fields": [],
-            "custom_text": {
-                "after_submit": None,
-                "shipping_address": None,
-                "submit": None,
-                "terms_of_service_acceptance": None,
-            },
+            "custom_text": nulls("after_submit shipping_address submit terms_of_service_acceptance"),
             "customer": call["customer"],
-            "customer_account": None,
             "customer_creation": None if call["customer"] else "if_required",
-            "customer_details": None,
             "customer_email": call["customer_email"],
             "discounts": [],
             "expires_at": expires_at,
-            "invoice": None,
-            "invoice_creation": None,
             "livemode": False,
             "locale": call["locale"],
             "metadata": merge_metadata({}, call["metadata"]),
             "mode": call["mode"],
-            "origin_context": None,
-            "payment_intent": None,
-            "payment_link": None,
             "payment_method_collection": "always",
-            "payment_method_configuration_details": None,
             "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
             "payment_method_types": ["card"],
             "payment_status": "unpaid" if payment else "no_payment_required",
-            "permissions": None,
             "phone_number_collection": {"enabled": False},
-            "recovered_from": None,
-            "saved_payment_method_options": None,
             "setup_intent": setup,
-            "shipping_address_collection": None,
-            "shipping_cost": None,
             "shipping_options": [],
             "status": "open",
             "submit_type": call["submit_type"],
-            "subscription": None,
             "success_url": call["success_url"],
             "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0} if payment else None,
             "ui_mode": "hosted_page",
             "url": f"{tx.settings.public_url}/checkout/{id}",
-            "wallet_options": None,
         },
         intent=call["payment_intent_data"] or {},
         items=call["line_items"] or [],

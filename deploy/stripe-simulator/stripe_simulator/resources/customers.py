@@ -4,7 +4,7 @@ from stripe_simulator import ids
 from stripe_simulator.errors import Json
 from stripe_simulator.parameters import Table, merge_metadata
 from stripe_simulator.resources.events import emit
-from stripe_simulator.resources.operation import Call, Operation, listing, retrieval
+from stripe_simulator.resources.operation import Call, Operation, listing, nulls, retrieval
 
 _FIELDS: Table = {"description": "text", "email": "text", "name": "text", "phone": "text"}
 _PARAMS: Table = {**_FIELDS, "metadata": "metadata", "expand": "texts"}
@@ -15,27 +15,17 @@ def _create(call: Call) -> Json:
         {
             "id": ids.new("cus", 14),
             "object": "customer",
-            "address": None,
+            **nulls("address currency default_source discount shipping test_clock"),
             "balance": 0,
             "created": call.tx.now,
-            "currency": None,
-            "default_source": None,
             "delinquent": False,
             **{name: call[name] for name in _FIELDS},
-            "discount": None,
             "invoice_prefix": ids.letters(8).upper(),
-            "invoice_settings": {
-                "custom_fields": None,
-                "default_payment_method": None,
-                "footer": None,
-                "rendering_options": None,
-            },
+            "invoice_settings": nulls("custom_fields default_payment_method footer rendering_options"),
             "livemode": False,
             "metadata": merge_metadata({}, call["metadata"]),
             "preferred_locales": [],
-            "shipping": None,
             "tax_exempt": "none",
-            "test_clock": None,
         }
     )
     emit(call.tx, "customer.created", customer)

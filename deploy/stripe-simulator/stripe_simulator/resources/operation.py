@@ -39,6 +39,11 @@ class Operation:
     for_accounts: bool = False
 
 
+def nulls(names: str) -> Json:
+    """Fields, named in one text, that an object has without a value."""
+    return dict.fromkeys(names.split())
+
+
 def retrieval(path: str, kind: str, param: str = "id", **flags: bool) -> Operation:
     """The plain GET of one object; its id is the only one in the path."""
 

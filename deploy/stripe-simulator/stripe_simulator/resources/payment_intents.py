@@ -11,7 +11,7 @@ from stripe_simulator.money import check_charge
 from stripe_simulator.parameters import PAGE, Table, merge_metadata
 from stripe_simulator.resources import charges, payment_methods
 from stripe_simulator.resources.events import emit
-from stripe_simulator.resources.operation import Call, Operation, page
+from stripe_simulator.resources.operation import Call, Operation, nulls, page
 from stripe_simulator.store import Transaction
 
 UNCONFIRMED = ("requires_payment_method", "requires_confirmation", "requires_action")
@@ -83,41 +83,29 @@ def open_intent(tx: Transaction, params: Json) -> Json:
             "amount_capturable": 0,
             "amount_details": {"tip": {}},
             "amount_received": 0,
-            "application": None,
-            "application_fee_amount": None,
+            **nulls(
+                "application application_fee_amount canceled_at cancellation_reason customer_account "
+                "excluded_payment_method_types last_payment_error latest_charge next_action "
+                "on_behalf_of payment_method payment_method_configuration_details payment_record "
+                "processing review shipping source transfer_data"
+            ),
             "automatic_payment_methods": automatic,
-            "canceled_at": None,
-            "cancellation_reason": None,
             "capture_method": params.get("capture_method") or "automatic_async",
             "client_secret": f"{id}_secret_{ids.letters(25)}",
             "confirmation_method": params.get("confirmation_method") or "automatic",
             "created": tx.now,
             "currency": params["currency"],
             "customer": params.get("customer"),
-            "customer_account": None,
             "description": params.get("description"),
-            "excluded_payment_method_types": None,
-            "last_payment_error": None,
-            "latest_charge": None,
             "livemode": False,
             "metadata": merge_metadata({}, params.get("metadata")),
-            "next_action": None,
-            "on_behalf_of": None,
-            "payment_method": None,
-            "payment_method_configuration_details": None,
             "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
             "payment_method_types": ["card"],
-            "payment_record": None,
-            "processing": None,
             "receipt_email": params.get("receipt_email"),
-            "review": None,
             "setup_future_usage": params.get("setup_future_usage"),
-            "shipping": None,
-            "source": None,
             "statement_descriptor": params.get("statement_descriptor"),
             "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),
             "status": "requires_payment_method",
-            "transfer_data": None,
             "transfer_group": params.get("transfer_group"),
         }
     )

@@ -10,7 +10,7 @@ from stripe_simulator.money import written
 from stripe_simulator.parameters import Table, merge_metadata
 from stripe_simulator.resources import balance, charges
 from stripe_simulator.resources.events import emit
-from stripe_simulator.resources.operation import Call, Operation, listing, retrieval
+from stripe_simulator.resources.operation import Call, Operation, listing, nulls, retrieval
 from stripe_simulator.store import Transaction
 
 _CREATE: Table = {
@@ -82,22 +82,18 @@ def _create(call: Call) -> Json:
         "id": ids.new("re"),
         "object": "refund",
         "amount": amount,
-        "balance_transaction": None,
+        **nulls("balance_transaction customer_account receipt_number source_transfer_reversal transfer_reversal"),
         "charge": charge["id"],
         "created": tx.now,
         "currency": charge["currency"],
         "customer": charge["customer"],
-        "customer_account": None,
         "destination_details": {"card": {"type": "refund"}, "type": "card"},
         "metadata": merge_metadata({}, call["metadata"]),
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],
         "reason": call["reason"],
-        "receipt_number": None,
-        "source_transfer_reversal": None,
         "status": "pending",
         "pending_reason": "insufficient_funds",
-        "transfer_reversal": None,
     }
     tx.add(refund)
     if balance.available(tx, charge["currency"]) >= amount:

@@ -6,7 +6,7 @@ from stripe_simulator.errors import Json, Refusal, invalid
 from stripe_simulator.parameters import PAGE, Table, merge_metadata
 from stripe_simulator.resources import payment_methods
 from stripe_simulator.resources.events import emit
-from stripe_simulator.resources.operation import Call, Operation, page
+from stripe_simulator.resources.operation import Call, Operation, nulls, page
 from stripe_simulator.resources.payment_intents import UNCONFIRMED, next_action, payment_error
 from stripe_simulator.store import Transaction
 
@@ -38,28 +38,20 @@ def open_intent(tx: Transaction, params: Json) -> Json:
             "id": id,
             "object": "setup_intent",
             "allowed_payment_method_types": params.get("allowed_payment_method_types"),
-            "application": None,
+            **nulls(
+                "application cancellation_reason customer_account excluded_payment_method_types "
+                "flow_directions last_setup_error latest_attempt mandate next_action on_behalf_of "
+                "payment_method payment_method_configuration_details single_use_mandate"
+            ),
             "automatic_payment_methods": params.get("automatic_payment_methods"),
-            "cancellation_reason": None,
             "client_secret": f"{id}_secret_{ids.letters(25)}",
             "created": tx.now,
             "customer": params.get("customer"),
-            "customer_account": None,
             "description": params.get("description"),
-            "excluded_payment_method_types": None,
-            "flow_directions": None,
-            "last_setup_error": None,
-            "latest_attempt": None,
             "livemode": False,
-            "mandate": None,
             "metadata": merge_metadata({}, params.get("metadata")),
-            "next_action": None,
-            "on_behalf_of": None,
-            "payment_method": None,
-            "payment_method_configuration_details": None,
             "payment_method_options": {"card": {"mandate_options": None, "request_three_d_secure": "automatic"}},
             "payment_method_types": ["card"],
-            "single_use_mandate": None,
             "status": "requires_payment_method",
             "usage": params.get("usage") or "off_session",
         }

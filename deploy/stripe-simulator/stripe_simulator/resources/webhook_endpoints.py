@@ -1,7 +1,5 @@
 """Where events are sent: v1 webhook endpoints (snapshots) and v2 event destinations (thin)."""
 
-import hashlib
-
 from stripe_simulator import clock, ids
 from stripe_simulator.errors import Json, bad_parameter
 from stripe_simulator.parameters import Table, merge_metadata
@@ -31,19 +29,34 @@ _DESTINATION: Table = {
 }
 
 
-def register(tx: Transaction, target: WebhookTarget) -> None:
-    """Have the target from the settings exist once, under an id that stays the same over restarts."""
-    mark = hashlib.sha256(f"{target.kind} {target.url}".encode()).hexdigest()[:24]
-    if target.kind == "thin":
-        body = _destination(tx, f"ed_test_{mark}", target.url, ["*"], "configured")
+_PREFIX = {"platform": "we", "connect": "we", "thin": "ed_test"}
+
+
+def register(tx: Transaction, targets: tuple[WebhookTarget, ...]) -> None:
+    """Have exactly the targets of the settings exist, beside those made by the API.
+
+    A target keeps its id when its address changes, so what still waits for it after a restart reaches the new one.
+    """
+    configured: set[str] = set()
+    for target in targets:
+        place = sum(id.startswith(f"{_PREFIX[target.kind]}_configured{target.kind}") for id in configured)
+        id = f"{_PREFIX[target.kind]}_configured{target.kind}{place}"
+        configured.add(id)
         hidden: Json = {"secret": target.secret, "url": target.url}
-    else:
-        body = _endpoint(tx, f"we_{mark}", target.url, ["*"])
-        hidden = {"secret": target.secret, "url": target.url, "connect": target.kind == "connect"}
-    if tx.get(body["id"]):
-        tx.put(body, **hidden)
-    else:
-        tx.add(body, **hidden)
+        if target.kind == "thin":
+            body = _destination(tx, id, target.url, ["*"], "configured")
+        else:
+            body = _endpoint(tx, id, target.url, ["*"])
+            hidden["connect"] = target.kind == "connect"
+        if tx.get(id):
+            tx.put(body, **hidden)
+        else:
+            tx.add(body, **hidden)
+    for row in tx.sql(
+        "SELECT id FROM objects WHERE id GLOB 'we_configured*' OR id GLOB 'ed_test_configured*'"
+    ).fetchall():
+        if row[0] not in configured:
+            tx.remove(row[0])
 
 
 def _endpoint(tx: Transaction, id: str, url: str, events: list[str]) -> Json:

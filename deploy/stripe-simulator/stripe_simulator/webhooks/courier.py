@@ -5,6 +5,8 @@ A delivery is marked after the answer, so one that a crash interrupts goes out a
 
 import asyncio
 import json
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx2
@@ -13,6 +15,8 @@ from stripe_simulator import clock
 from stripe_simulator.resources.events import payload
 from stripe_simulator.store import Store, Transaction
 from stripe_simulator.webhooks import signature
+
+_log = logging.getLogger("stripe_simulator")
 
 AT_ONCE = 20
 """Deliveries on their way at the same time."""
@@ -55,14 +59,17 @@ class Courier:
         ):
             while True:
                 self._wake.clear()
-                for delivery in self._due():
-                    self._on_their_way.add(delivery.id)
-                    group.create_task(self._deliver(client, delivery))
+                pause = _TIMER_CHECK
                 try:
-                    async with asyncio.timeout(self._pause()):
+                    for delivery in self._due():
+                        self._on_their_way.add(delivery.id)
+                        group.create_task(self._deliver(client, delivery))
+                    pause = self._pause()
+                except Exception:
+                    _log.exception("the simulator could not look for deliveries; it tries again")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
                         await self._wake.wait()
-                except TimeoutError:
-                    continue
 
     def _due(self) -> list[Delivery]:
         with self._store.transaction() as tx:
@@ -93,6 +100,8 @@ class Courier:
             answer = await self._send(client, delivery)
             with self._store.transaction() as tx:
                 self._note(tx, delivery, answer)
+        except Exception:
+            _log.exception("a delivery stays undelivered and is tried again")
         finally:
             self._on_their_way.discard(delivery.id)
             self._wake.set()
@@ -132,6 +141,11 @@ def _delivery(tx: Transaction, id: int, attempts: int, created: float, event: st
         tx.sql("UPDATE deliveries SET state = 'dropped' WHERE id = ?", (id,))
         return None
     return Delivery(id, attempts, created, target["url"], target["secret"], payload(body))
+
+
+def take_up(tx: Transaction) -> None:
+    """Have everything undelivered go out now, whatever its next try was to be."""
+    tx.sql("UPDATE deliveries SET due = 0 WHERE state = 'pending'")
 
 
 def states(tx: Transaction) -> list[dict[str, object]]:
