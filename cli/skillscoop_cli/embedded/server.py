@@ -50,7 +50,7 @@ def bound(port: int) -> socket.socket:
 async def serving(app: Application, listening: socket.socket) -> AsyncIterator[None]:
     """Serve `app` on the socket for the block."""
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         loop="none",
         http="httptools",
         ws="none",

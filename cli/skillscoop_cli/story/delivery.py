@@ -27,7 +27,8 @@ async def tell(stage: Stage) -> None:
         step.check("it waits for the payee", waiting["blocked_reason"] == "payee_not_ready", waiting["blocked_reason"])
         step.note("settling, blocked: payee_not_ready")
     async with stage.step("Grace sets up her account with Stripe, and the money moves by itself", money=True) as step:
-        await step.call(grace, "POST", "/v1/payout-accounts", {"country": "US"}, expect=(200, 201))
+        account = await step.call(grace, "POST", "/v1/payout-accounts", {"country": "US"}, expect=(200, 201))
+        stage.watched.append(account["id"])
         await _onboard(stage, step)
         await stage.api.until_state(grace, "/v1/payout-accounts/me", "active")
         await stage.api.until_state(ada, stage.milestone_path(1), "released")

@@ -1,7 +1,7 @@
 """Where the story plays: the people, the contract, and the bookkeeping of what every step did."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,8 +12,8 @@ from skillscoop_cli.story.ledger import changes
 from skillscoop_cli.story.people import Cast, Person
 from skillscoop_cli.story.record import Check, Followed, Outcome, Step
 
-Trace = Callable[[str], Awaitable[list[Followed]]]
-"""The events about a contract that were not told yet, with where they went."""
+Trace = Callable[[Iterable[str]], Awaitable[list[Followed]]]
+"""The events that name one of some ids and were not told yet, with where they went."""
 
 
 class Narrator(Protocol):
@@ -33,7 +33,8 @@ class Narrator(Protocol):
 class Stage:
     """Everything a chapter needs. `contract` and `milestones` are ids, known from the first chapter on.
 
-    `simulator` is the base address of what plays Stripe; `operators` says whether operators' routes can be reached.
+    `simulator` is the base address of what plays Stripe; `operators` says whether operators' routes can be reached;
+    `watched` are ids beside the contract's whose events belong to the story.
     """
 
     api: Api
@@ -46,6 +47,7 @@ class Stage:
     dispute: str = ""
     simulator: str = ""
     operators: bool = True
+    watched: list[str] = field(default_factory=list)
     _chapter: str = ""
     _ledger: dict[str, Any] = field(default_factory=dict)
 
@@ -75,7 +77,7 @@ class Stage:
             if money:
                 await self._ledger_lines(step)
             if self.trace is not None and self.contract:
-                step.events = await self.trace(self.contract)
+                step.events = await self.trace((self.contract, *self.watched))
         finally:
             step.milliseconds = (time.monotonic() - started) * 1_000
             self.narrator.step(step)
