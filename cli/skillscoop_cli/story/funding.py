@@ -37,7 +37,7 @@ async def tell(stage: Stage) -> None:
         payment = await _payment_with(stage, 3, "client_secret")
         await _confirm(stage, step, payment)
         await _funded(stage, step, 3)
-    async with stage.step("The stranger and Grace's eyes: what each may see of the payment") as step:
+    async with stage.step("Grace sees the payment without its secret; the stranger sees nothing") as step:
         payment = await step.call(stage.cast.grace, "GET", f"{stage.milestone_path(3)}/payment")
         step.check("the freelancer never sees the client's secret", not payment.get("client_secret"))
         await step.call(stage.cast.mallory, "GET", f"{stage.milestone_path(3)}/payment", expect=404)
@@ -82,11 +82,12 @@ async def _confirm(stage: Stage, step: Telling, payment: Call) -> None:
     """What the browser does: confirm with the client's secret and the publishable key, which can do nothing else."""
     secret, key = payment["client_secret"], payment["publishable_key"]
     intent = str(secret).partition("_secret_")[0]
-    form = {"client_secret": secret, "key": key, "payment_method": "pm_card_visa"}
+    form = {"client_secret": secret, "payment_method": "pm_card_visa"}
+    address, headers = f"{stage.simulator}/v1/payment_intents/{intent}/confirm", {"Authorization": f"Bearer {key}"}
 
     async def probe() -> dict[str, Any] | None:
         try:
-            answer = await stage.api.http.post(f"{stage.simulator}/v1/payment_intents/{intent}/confirm", data=form)
+            answer = await stage.api.http.post(address, data=form, headers=headers)
             told: dict[str, Any] = answer.json()
         except (httpx2.TransportError, ValueError):
             return None
