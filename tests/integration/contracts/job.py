@@ -244,7 +244,5 @@ def stated(milestone: dict[str, Any], **changes: Any) -> dict[str, Any]:
 def actions(resource: dict[str, Any], actor: str | None = None) -> set[str]:
     """The actions that would succeed now."""
     return {
-        move["action"]
-        for move in resource["next"]
-        if move["blocked_reason"] is None and actor in (None, move["actor"])
+        move["action"] for move in resource["next"] if move["blocked_reason"] is None and actor in (None, move["actor"])
     }

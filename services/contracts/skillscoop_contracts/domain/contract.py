@@ -18,6 +18,7 @@ Phase = Literal["draft", "proposed", "active", "revising", "completed", "ended",
 MILESTONE_STATES: tuple[MilestoneState, ...] = get_args(MilestoneState)
 PHASES: tuple[Phase, ...] = get_args(Phase)
 FINAL: frozenset[MilestoneState] = frozenset({"released", "refunded", "split", "dropped"})
+RUNNING: frozenset[Phase] = frozenset({"active", "revising"})
 OVER: frozenset[Phase] = frozenset({"completed", "ended", "declined", "withdrawn", "expired"})
 HOLDING: frozenset[MilestoneState] = frozenset({"funded", "submitted"})
 

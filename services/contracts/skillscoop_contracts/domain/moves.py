@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from skillscoop_contracts.domain import commands as c
-from skillscoop_contracts.domain.contract import TAKES_PAYMENT, Contract, Milestone, Phase, Role
+from skillscoop_contracts.domain.contract import RUNNING, TAKES_PAYMENT, Contract, Milestone, Phase, Role
 from skillscoop_contracts.domain.decisions import agreement, completion, delivery, disputes, funding
 from skillscoop_contracts.domain.facts import Facts
 
@@ -99,7 +99,6 @@ def _cancel_asked(milestone: Milestone | None) -> bool:
     return milestone is not None and milestone.state == "funding" and milestone.cancel_asked
 
 
-_RUNNING: frozenset[Phase] = frozenset({"active", "revising"})
 _CLOSED = ("completed", "ended")
 _SETTLED = ("released", "refunded", "split")
 
@@ -146,54 +145,54 @@ MOVES: dict[type[Any], Move] = {
     ),
     c.Fund: Move(
         "fund", "client", "command", "milestone", {"planned": ("funding",)},
-        funding.fund, during=_RUNNING, guards=(_no_pending_revision,),
+        funding.fund, during=RUNNING, guards=(_no_pending_revision,),
     ),
     c.CancelFunding: Move(
         "cancel_funding", "client", "command", "milestone", {"funding": ("funding",)},
-        funding.cancel_funding, during=_RUNNING, clock=_checkout_due, already=_cancel_asked,
+        funding.cancel_funding, during=RUNNING, clock=_checkout_due, already=_cancel_asked,
     ),
     c.LapseFunding: Move(
         "lapse", "system", "timer", "milestone", {"funding": ("funding",)},
-        funding.lapse_funding, during=_RUNNING, clock=_checkout_due, already=_cancel_asked,
+        funding.lapse_funding, during=RUNNING, clock=_checkout_due, already=_cancel_asked,
     ),
     c.NotePaymentHeld: Move(
         "payment_held", "system", "news", "milestone", dict.fromkeys(sorted(TAKES_PAYMENT), ("funded",)),
-        funding.note_payment_held, during=_RUNNING,
+        funding.note_payment_held, during=RUNNING,
     ),
     c.NotePaymentOver: Move(
         "payment_over", "system", "news", "milestone", {"funding": ("planned",)},
-        funding.note_payment_over, during=_RUNNING,
+        funding.note_payment_over, during=RUNNING,
     ),
     c.NotePaymentReturned: Move(
         "payment_returned", "system", "news", "milestone", {}, funding.note_payment_returned,
     ),
     c.Submit: Move(
         "submit", "freelancer", "command", "milestone", {"funded": ("submitted",)},
-        delivery.submit, during=_RUNNING, guards=(_no_pending_revision, _not_frozen),
+        delivery.submit, during=RUNNING, guards=(_no_pending_revision, _not_frozen),
     ),
     c.Release: Move(
         "release", "client", "command", "milestone", {"funded": ("settling",), "submitted": ("settling",)},
-        delivery.release, during=_RUNNING, guards=(_not_frozen,),
+        delivery.release, during=RUNNING, guards=(_not_frozen,),
     ),
     c.NoteSettlementBlocked: Move(
         "settlement_blocked", "system", "news", "milestone", {"settling": ("settling",)},
-        delivery.note_settlement_blocked, during=_RUNNING,
+        delivery.note_settlement_blocked, during=RUNNING,
     ),
     c.FinishSettlement: Move(
         "settlement_completed", "system", "news", "milestone", {"settling": _SETTLED},
-        delivery.finish_settlement, during=_RUNNING,
+        delivery.finish_settlement, during=RUNNING,
     ),
     c.FreezeForDispute: Move(
         "freeze", "support", "news", "milestone", {"funded": ("funded",), "submitted": ("submitted",)},
-        disputes.freeze_for_dispute, during=_RUNNING,
+        disputes.freeze_for_dispute, during=RUNNING,
     ),
     c.UnfreezeForDispute: Move(
         "unfreeze", "support", "news", "milestone", {"funded": ("funded",), "submitted": ("submitted",)},
-        disputes.unfreeze_for_dispute, during=_RUNNING,
+        disputes.unfreeze_for_dispute, during=RUNNING,
     ),
     c.SettleDispute: Move(
         "decide", "support", "news", "milestone", {"funded": ("settling",), "submitted": ("settling",)},
-        disputes.settle_dispute, during=_RUNNING,
+        disputes.settle_dispute, during=RUNNING,
     ),
 }  # fmt: skip
 """News is never out of place: whatever the state, its decision answers it, if only by changing nothing."""

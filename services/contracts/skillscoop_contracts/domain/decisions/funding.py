@@ -10,7 +10,7 @@ from skillscoop_contracts.domain.commands import (
     NotePaymentOver,
     NotePaymentReturned,
 )
-from skillscoop_contracts.domain.contract import OVER, TAKES_PAYMENT, Contract, Funding, Milestone
+from skillscoop_contracts.domain.contract import RUNNING, TAKES_PAYMENT, Contract, Funding, Milestone
 from skillscoop_contracts.domain.errors import Refused, UnknownObject
 from skillscoop_contracts.domain.facts import (
     Facts,
@@ -108,7 +108,7 @@ def note_payment_held(contract: Contract, command: NotePaymentHeld, _: datetime)
 
 def _unwanted(contract: Contract, milestone: Milestone, command: NotePaymentHeld) -> RefusalReason | None:
     """Why this money cannot be kept, or None."""
-    if contract.phase in OVER:
+    if contract.phase not in RUNNING:
         return "contract_over"
     if milestone.state == "dropped":
         return "milestone_dropped"

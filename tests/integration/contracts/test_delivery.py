@@ -1,0 +1,270 @@
+"""Work in, money out: one settlement per milestone, whoever decides, and its delivery told truthfully."""
+
+from skillscoop_messages.events import contracts as told
+from skillscoop_messages.ids import new_id
+
+from tests.integration.contracts.job import ADA, BEN, EVE, SAM, Job, actions, stated
+
+
+async def test_work_is_submitted_and_released(job: Job) -> None:
+    contract = await job.funded(12_500)
+    milestone = contract["milestones"][0]
+    path = f"/v1/milestones/{milestone['id']}/submit"
+    body = {"note": "All done", "links": ["https://files.example/a.zip"], "attachments": [new_id("att")]}
+    assert (await job.post(ADA, path, body)).status_code == 403
+    assert (await job.post(EVE, path, body)).status_code == 404
+    assert (await job.post(BEN, path, {"note": ""})).status_code == 422
+    assert (await job.post(BEN, path, {"note": "x", "links": ["javascript:alert(1)"]})).status_code == 422
+
+    submitted = await job.post(BEN, path, body)
+
+    assert (submitted.status_code, submitted.json()["state"]) == (200, "submitted")
+    assert submitted.json()["submission"]["note"] == "All done"
+    event = job.last(told.MilestoneSubmitted)
+    assert (event.note, event.links, event.held) == ("All done", body["links"], 12_500)
+    assert (await job.post(BEN, path, body)).status_code == 409
+
+    released = await job.release(milestone, match=f'"{submitted.json()["version"]}"')
+
+    assert (released.status_code, released.json()["state"]) == (202, "settling")
+    settlement = released.json()["settlement"]
+    assert settlement["to_freelancer"] == {"amount": 12_500, "currency": "usd"}
+    assert (settlement["to_client"]["amount"], settlement["fee"]["amount"]) == (0, 0)
+    assert (settlement["reason"], settlement["decided_by"]) == ("release", ADA)
+    decided = job.last(told.MilestoneSettlementDecided)
+    assert (decided.held, decided.to_freelancer, decided.to_client, decided.reason) == (12_500, 12_500, 0, "release")
+    assert released.json()["next"] == []
+
+    await job.deliver(milestone["id"], times=2)
+
+    final = await job.milestone(milestone["id"])
+    assert (final["state"], final["held"]["amount"], final["next"]) == ("released", 0, [])
+    [paid] = job.stage.heard(told.MilestoneReleased)
+    assert (paid.paid, paid.fee) == (12_500, 0)
+
+
+async def test_release_is_refused_by_name(job: Job) -> None:
+    contract = await job.funded(12_500, 5_000)
+    milestone, other = contract["milestones"]
+    path = f"/v1/milestones/{milestone['id']}/release"
+    assert (await job.post(ADA, path, {"amount": 12_500})).status_code == 428
+    assert (await job.release(milestone, match='"1"')).status_code == 412
+    assert (await job.release(milestone, user=BEN)).status_code == 403
+    assert (await job.release(milestone, user=EVE)).status_code == 404
+    changed = await job.release(milestone, amount=12_000)
+    assert (changed.status_code, changed.json()["code"]) == (409, "amount_changed")
+    assert changed.json()["amount"] == {"amount": 12_500, "currency": "usd"}
+    keyless = await job.stage.call(ADA, "POST", path, {"amount": 12_500}, headers={"If-Match": "*"})
+    assert keyless.json()["code"] == "idempotency_key_required"
+    assert job.stage.heard(told.MilestoneSettlementDecided) == []
+
+    assert (await job.release(milestone, key="k")).status_code == 202
+    assert (await job.release(milestone, key="k")).headers["Idempotent-Replayed"] == "true"
+    again = await job.release(milestone)
+    assert (again.status_code, again.json()["state"]) == (409, "settling")
+    assert len(job.stage.heard(told.MilestoneSettlementDecided)) == 1
+    assert (await job.milestone(other["id"]))["state"] == "funded"
+
+
+async def test_a_delivery_that_waits_says_why_and_tells_each_reason_once(job: Job) -> None:
+    contract = await job.funded(12_500)
+    milestone = contract["milestones"][0]
+    await job.release(milestone)
+
+    await job.block(milestone["id"], "payee_not_ready", 2)
+    await job.block(milestone["id"], "payee_not_ready", 3)
+    await job.block(milestone["id"], "stripe_unavailable", 1)
+
+    waiting = await job.milestone(milestone["id"])
+    assert (waiting["state"], waiting["blocked_reason"]) == ("settling", "payee_not_ready")
+    assert [one.reason for one in job.stage.heard(told.MilestoneSettlementBlocked)] == ["payee_not_ready"]
+    await job.block(milestone["id"], "insufficient_balance", 4)
+    assert (await job.milestone(milestone["id"]))["blocked_reason"] == "insufficient_balance"
+    await job.deliver(milestone["id"])
+    await job.block(milestone["id"], "payee_not_ready", 5)
+    final = await job.milestone(milestone["id"])
+    assert (final["state"], final["blocked_reason"]) == ("released", None)
+
+
+async def test_the_fee_is_the_one_of_the_first_approval(job: Job) -> None:
+    put = "/v1/admin/contracts/policy"
+    fee = {"fee": {"bps": 250, "fixed": {"usd": 30}}}
+    assert (await job.stage.call(ADA, "PUT", put, fee)).status_code == 403
+    assert (await job.stage.call("ops", "PUT", put, {"fee": {"bps": -1}}, roles=("ops",))).status_code == 422
+    assert (await job.stage.call("ops", "PUT", put, {"fee": {"fixed": {"xxx": 1}}}, roles=("ops",))).status_code == 422
+    changed = await job.stage.call("ops", "PUT", put, fee, roles=("ops",))
+    assert (changed.status_code, changed.json()["version"]) == (200, 2)
+    assert job.last(told.PolicyPublished).policy.fee_fixed == {"usd": 30}
+    tiny = {"title": "x", "freelancer_id": BEN, "currency": "eur", "milestones": [{"description": "y", "amount": 50}]}
+    assert (await job.post(ADA, "/v1/contracts", tiny)).status_code == 201
+    await job.stage.call("ops", "PUT", put, {"fee": {"fixed": {"eur": 60}}}, roles=("ops",))
+    refused = await job.post(ADA, "/v1/contracts", tiny)
+    assert [one["code"] for one in refused.json()["errors"]] == ["amount_within_fee"]
+
+    contract = await job.funded(12_501)
+    await job.stage.call("ops", "PUT", put, {"fee": {"bps": 9_000}}, roles=("ops",))
+    milestone = contract["milestones"][0]
+    released = (await job.release(milestone)).json()
+
+    assert contract["policy"]["fee"] == {"bps": 250, "fixed": {"eur": 60}}
+    assert released["settlement"]["fee"]["amount"] == 313  # 2.5 % of 12,501 is 312.525, rounded half up
+    policy = (await job.get("", "/v1/policy")).json()
+    assert (policy["version"], policy["fee"]["bps"]) == (4, 9_000)
+    assert policy["currencies"]["jpy"] == {"exponent": 0, "minimum": 50, "maximum": 99_999_999, "step": 1}
+    assert policy["checkout_minutes"] == 60
+
+
+async def test_a_finished_contract_is_completed(job: Job) -> None:
+    contract = await job.funded(12_500, 5_000)
+    first, second = contract["milestones"]
+    path = f"/v1/contracts/{contract['id']}/complete"
+    await job.release(first)
+    blocked = await job.post(ADA, path)
+    assert (blocked.status_code, blocked.json()["code"]) == (409, "completion_blocked")
+    assert blocked.json()["blocking"] == [
+        {"milestone_id": first["id"], "code": "money_in_motion", "state": "settling"},
+        {"milestone_id": second["id"], "code": "milestone_open", "state": "funded"},
+    ]
+    assert [one["pointer"] for one in blocked.json()["errors"]] == ["/milestones/0", "/milestones/1"]
+    await job.deliver(first["id"])
+    await job.release(second)
+    await job.deliver(second["id"])
+    assert (await job.post(BEN, path)).status_code == 403
+    assert (await job.post(EVE, path)).status_code == 404
+
+    done = await job.post(ADA, path)
+
+    assert (done.status_code, done.json()["state"], done.json()["next"]) == (200, "completed", [])
+    completed = job.last(told.ContractCompleted)
+    assert (completed.paid_to_freelancer, completed.currency, completed.review_days) == (17_500, "usd", 14)
+    assert (await job.post(ADA, path)).status_code == 409
+    assert len(job.stage.heard(told.ContractCompleted)) == 1
+
+
+async def test_a_finished_contract_completes_by_itself(job: Job) -> None:
+    contract = await job.released(12_500)
+    assert actions(contract, "system") == {"auto_complete"}
+    await job.stage.pass_time(days=13)
+    await job.edit(contract["id"], [stated(contract["milestones"][0]), {"description": "More", "amount": 700}])
+    await job.stage.pass_time(days=2)
+    assert (await job.contract(contract["id"]))["state"] == "active"
+    blocked = await job.post(ADA, f"/v1/contracts/{contract['id']}/complete")
+    assert blocked.json()["blocking"] == [{"milestone_id": None, "code": "revision_pending", "state": "revising"}]
+    await job.post(ADA, f"/v1/contracts/{contract['id']}/withdraw")
+    await job.stage.pass_time(days=13, hours=23)
+    assert (await job.contract(contract["id"]))["state"] == "active"
+    await job.stage.pass_time(hours=2)
+    await job.stage.pass_time(days=20)
+    assert (await job.contract(contract["id"]))["state"] == "completed"
+    assert len(job.stage.heard(told.ContractCompleted)) == 1
+
+
+async def test_a_contract_on_which_nothing_was_paid_ends_instead(job: Job) -> None:
+    contract = await job.funded(12_500)
+    milestone = contract["milestones"][0]
+    dispute = await job.dispute(contract)
+    await job.resolve(contract, dispute, {milestone["id"]: 0})
+    await job.deliver(milestone["id"])
+    assert (await job.milestone(milestone["id"]))["state"] == "refunded"
+    ended = await job.post(ADA, f"/v1/contracts/{contract['id']}/complete")
+    assert (ended.status_code, ended.json()["state"]) == (200, "ended")
+    assert job.last(told.ContractEnded).paid_to_freelancer == 0
+
+
+async def test_a_dispute_freezes_and_is_decided(job: Job) -> None:
+    contract = await job.funded(12_501, 5_000, 700)
+    first, second, third = contract["milestones"]
+    dispute = await job.dispute(contract, [first["id"], second["id"], new_id("ms")])
+
+    answered = job.last(told.DisputeAnswered)
+    assert [(one.milestone_id, one.held) for one in answered.frozen] == [(first["id"], 12_501), (second["id"], 5_000)]
+    assert [one.reason for one in answered.refused] == ["unknown"]
+    frozen = await job.milestone(first["id"])
+    assert frozen["frozen_by"] == [{"kind": "dispute", "id": dispute}]
+    refused = await job.release(first)
+    assert (refused.status_code, refused.json()["code"]) == (409, "milestone_frozen")
+    submit = await job.post(BEN, f"/v1/milestones/{first['id']}/submit", {"note": "x"})
+    assert submit.json()["code"] == "milestone_frozen"
+    locked = await job.edit(contract["id"], [stated(one, description="z") for one in (first, second, third)])
+    assert [one["milestone_id"] for one in locked.json()["milestones"]] == [first["id"], second["id"]]
+    assert {one.milestone_id for one in job.stage.heard(told.MilestoneHeldChanged)} == {first["id"], second["id"]}
+
+    await job.resolve(contract, dispute, {first["id"]: 8_334}, times=2)
+
+    decided = job.last(told.MilestoneSettlementDecided)
+    assert (decided.to_freelancer, decided.to_client) == (8_334, 4_167)
+    assert (decided.reason, decided.decided_by) == ("dispute", SAM)
+    executed = job.last(told.DisputeExecuted)
+    assert (executed.decision, executed.settled) == (1, [first["id"]])
+    assert (await job.milestone(second["id"]))["frozen_by"] == []
+    assert [one.milestone_id for one in job.stage.heard(told.MilestoneUnfrozen)] == [second["id"]]
+    await job.deliver(first["id"])
+    assert (await job.milestone(first["id"]))["state"] == "split"
+    assert (job.last(told.MilestoneSplit).paid, job.last(told.MilestoneSplit).refunded) == (8_334, 4_167)
+    assert len(job.stage.heard(told.DisputeExecuted)) == 1
+
+
+async def test_a_dispute_takes_all_held_money_by_default(job: Job) -> None:
+    contract = await job.funded(12_500, 5_000)
+    first, second = contract["milestones"]
+    await job.release(second)
+    await job.dispute(contract)
+    assert [one.milestone_id for one in job.last(told.DisputeAnswered).frozen] == [first["id"]]
+    late = await job.dispute(contract, [first["id"], second["id"]])
+    answer = job.last(told.DisputeAnswered)
+    assert (answer.dispute_id, answer.frozen) == (late, [])
+    assert [one.reason for one in answer.refused] == ["already_disputed", "settling"]
+
+
+async def test_a_decision_is_executed_whole_or_not_at_all(job: Job) -> None:
+    contract = await job.funded(12_500, 5_000)
+    first, second = contract["milestones"]
+    dispute = await job.dispute(contract, [first["id"]])
+
+    await job.resolve(contract, dispute, {first["id"]: 12_500, second["id"]: 100})
+    await job.resolve(contract, dispute, {first["id"]: 12_501}, decision=2)
+
+    refused = job.stage.heard(told.DisputeDecisionRefused)
+    assert [(one.decision, one.milestones[0].milestone_id, one.milestones[0].reason) for one in refused] == [
+        (1, second["id"], "not_frozen"),
+        (2, first["id"], "share_out_of_range"),
+    ]
+    assert job.stage.heard(told.MilestoneSettlementDecided) == []
+    assert (await job.milestone(first["id"]))["state"] == "funded"
+    await job.resolve(contract, dispute, {first["id"]: 12_500}, decision=3)
+    assert (await job.milestone(first["id"]))["state"] == "settling"
+
+
+async def test_a_withdrawn_dispute_lets_the_money_go_even_when_it_overtakes_its_opening(job: Job) -> None:
+    contract = await job.funded(12_500)
+    milestone = contract["milestones"][0]
+    dispute = await job.dispute(contract)
+    await job.withdraw_dispute(contract, dispute)
+    await job.withdraw_dispute(contract, dispute)
+    assert (await job.milestone(milestone["id"]))["frozen_by"] == []
+    assert len(job.stage.heard(told.MilestoneUnfrozen)) == 1
+
+    hasty = new_id("dsp")
+    await job.withdraw_dispute(contract, hasty)
+    await job.dispute(contract, [milestone["id"]], hasty)
+    answer = job.last(told.DisputeAnswered)
+    assert (answer.dispute_id, answer.frozen, answer.refused[0].reason) == (hasty, [], "dispute_withdrawn")
+    assert (await job.release(milestone)).status_code == 202
+
+
+async def test_the_assigned_agent_reads_the_contract_until_the_case_is_over(job: Job) -> None:
+    contract = await job.funded(12_500)
+    base = f"/v1/contracts/{contract['id']}"
+    dispute = await job.dispute(contract)
+
+    async def status(user: str = SAM, roles: tuple[str, ...] = ("support",)) -> int:
+        return (await job.get(user, base, roles=roles)).status_code
+
+    assert await status() == 404
+    await job.assign(contract, dispute, SAM, second="kim", sequence=3)
+    await job.assign(contract, dispute, "late", sequence=2)
+    assert [await status(), await status(roles=()), await status("kim"), await status("late")] == [200, 404, 200, 404]
+    assert (await job.get(SAM, f"{base}/timeline", roles=("support",))).status_code == 200
+    assert (await job.post(SAM, f"{base}/complete", roles=("support",))).status_code == 404
+    await job.close_dispute(contract, dispute)
+    assert await status() == 404
