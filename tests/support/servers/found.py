@@ -54,7 +54,7 @@ def docker_answers() -> bool:
     if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
         return False
     try:
-        import docker
+        import docker  # type: ignore[import-untyped,unused-ignore]
 
         docker.from_env(timeout=5).ping()
     except Exception:
@@ -183,8 +183,9 @@ def _end(found: Server) -> None:
     if found.how == "programs" and found.kind == "postgres":
         PrivatePostgres(Path(found.folder), found.ports[0]).stop("immediate")
     elif found.how == "programs":
-        PrivateRabbit(Path(found.folder), *found.ports).stop()
+        port, dist_port, epmd_port = found.ports
+        PrivateRabbit(Path(found.folder), port, dist_port, epmd_port).stop()
     elif found.how == "docker":
-        import docker
+        import docker  # type: ignore[import-untyped,unused-ignore]
 
         docker.from_env().containers.get(found.container).remove(force=True, v=True)

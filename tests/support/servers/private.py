@@ -148,9 +148,13 @@ class PrivatePostgres:
         """kill -9 of the postmaster and its children."""
         pid = self.pid()
         children = _run(["ps", "-o", "pid=", "--ppid", str(pid)], None).split()
-        for each in (pid, *map(int, children)):
+        every = (pid, *map(int, children))
+        for each in every:
             os.kill(each, signal.SIGKILL)
-        _wait_gone(pid, 10)
+        for each in every:
+            _wait_gone(each, 10)
+        # Where nothing collects dead processes, its number still looks taken and the next start would refuse.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def pid(self) -> int:
         """Process id of the postmaster."""
