@@ -1,0 +1,114 @@
+"""Payout accounts and quotes."""
+
+import asyncio
+
+from skillscoop_messages.events import payments
+from skillscoop_messages.events.contracts import PolicyPublished, PolicyTerms
+
+from tests.integration.payments.desk import ADA, GRACE, Desk
+
+LINK = "/v1/payout-accounts/me/onboarding-link"
+
+
+async def test_a_freelancer_asks_twice_and_has_one_account(desk: Desk) -> None:
+    assert (await desk.stage.call(GRACE, "GET", "/v1/payout-accounts/me")).status_code == 404
+    first = await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "us"})
+    second = await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {})
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["id"] == second.json()["id"]
+    assert first.json()["state"] == "none"
+    await desk.work()
+    assert len(await desk.stripe.objects("v2.core.account")) == 1
+    mine = (await desk.stage.call(GRACE, "GET", "/v1/payout-accounts/me")).json()
+    assert mine["state"] == "onboarding" and mine["requirements"]
+
+
+async def test_the_link_is_minted_inline_and_the_account_is_made_once(desk: Desk) -> None:
+    await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {})
+    link = await desk.stage.call(GRACE, "POST", LINK, {}, key="same")
+    assert link.status_code == 200, link.text
+    await desk.work()
+    again = await desk.stage.call(GRACE, "POST", LINK, {}, key="same")
+    assert again.json()["url"] != link.json()["url"]
+    assert len(await desk.stripe.objects("v2.core.account")) == 1
+    assert (await desk.stripe.client.post(again.json()["url"])).status_code < 400
+    await desk.carry()
+    assert [one.state for one in desk.said(payments.PayoutAccountChanged)] == ["onboarding", "active"]
+    mine = (await desk.stage.call(GRACE, "GET", "/v1/payout-accounts/me")).json()
+    assert (mine["state"], mine["requirements"], mine["next"]) == ("active", [], [])
+
+
+async def test_a_link_without_account_or_with_stripe_away_is_no_link(desk: Desk) -> None:
+    assert (await desk.stage.call(GRACE, "POST", LINK, {})).status_code == 404
+    await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {})
+    await desk.work()
+    await desk.stripe.play("/faults", path="/v2/core/account_links", kind="drop_before", times=3)
+    away = await desk.stage.call(GRACE, "POST", LINK, {})
+    assert (away.status_code, away.headers["retry-after"]) == (503, "2")
+    await desk.stripe.client.delete("/_sim/faults")
+    assert (await desk.stage.call(GRACE, "POST", LINK, {"return_url": "ftp://x"})).status_code == 422
+
+
+async def test_ten_requests_at_once_make_one_account(desk: Desk) -> None:
+    answers = await asyncio.gather(*(desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {}) for _ in range(10)))
+    assert sorted({answer.status_code for answer in answers}) == [200, 201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    await desk.work()
+    assert len(await desk.stripe.objects("v2.core.account")) == 1
+
+
+async def test_a_country_we_cannot_pay_to_is_refused(desk: Desk) -> None:
+    assert (await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "AQ"})).status_code == 422
+
+
+async def test_a_rejected_account_gets_no_link_and_tells_the_state_only(desk: Desk) -> None:
+    account = await desk.onboarded()
+    await desk.stripe.play(f"/accounts/{account['id']}/reject")
+    await desk.carry()
+    refused = await desk.stage.call(GRACE, "POST", LINK, {})
+    assert (refused.status_code, refused.json()["code"]) == (409, "payout_account_closed")
+    assert [one.state for one in desk.said(payments.PayoutAccountChanged)] == ["onboarding", "active", "rejected"]
+
+
+async def test_a_quote_needs_a_policy_and_follows_the_newest(desk: Desk) -> None:
+    asked = {"amount": 10_000, "currency": "usd"}
+    early = await desk.stage.call(ADA, "POST", "/v1/quotes", asked)
+    assert (early.status_code, early.headers["retry-after"]) == (503, "2")
+    for version, bps in ((2, 500), (1, 900)):
+        await desk.stage.hear(PolicyPublished(policy=policy(version, bps)))
+    quote = (await desk.stage.call(ADA, "POST", "/v1/quotes", asked)).json()
+    assert (quote["fee"]["amount"], quote["net"]["amount"], quote["policy_version"]) == (530, 9_470, 2)
+    for wrong in (
+        {"amount": 0, "currency": "usd"},
+        {"amount": 10_000, "currency": "xxx"},
+        {"amount": 49, "currency": "usd"},
+        {"amount": 10.0, "currency": "usd"},
+        {"amount": "1", "currency": "usd"},
+        {"amount": True, "currency": "usd"},
+        {"amount": 2**63, "currency": "usd"},
+        {"amount": 10_000, "currency": "usd", "more": 1},
+    ):
+        assert (await desk.stage.call(ADA, "POST", "/v1/quotes", wrong)).status_code == 422
+
+
+def policy(version: int, bps: int) -> PolicyTerms:
+    return PolicyTerms(
+        version=version,
+        fee_bps=bps,
+        fee_fixed={"usd": 30},
+        second_approval_amount={"usd": 100_000},
+        offer_days=14,
+        revision_days=7,
+        checkout_minutes=60,
+        auto_release_days=14,
+        rework_rounds=3,
+        offer_answer_days=7,
+        end_answer_days=7,
+        end_cooldown_hours=72,
+        auto_complete_days=14,
+        dispute_answer_days=7,
+        proposal_days=5,
+        review_days=14,
+        hold_warning_days=[60],
+        payload_days=30,
+    )
