@@ -11,7 +11,6 @@ class Confirm:
     """Contracts froze these milestones."""
 
     action: ClassVar[str] = "confirm"
-    currency: str
     milestones: tuple[Disputed, ...]
     rules: Rules
 

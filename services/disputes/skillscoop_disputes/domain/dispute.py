@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from skillscoop_disputes.domain.errors import SplitInvalid, SplitProblem
+
+Reason = Literal["work_quality", "not_delivered", "late", "scope", "payment", "communication", "other"]
 
 
 class State(StrEnum):
@@ -143,16 +146,17 @@ class Dispute:
     contract_id: str
     client_id: str
     freelancer_id: str
+    title: str
     opened_by: str
-    reason: str
+    reason: Reason
     statement: str
     desired: tuple[Share, ...]
     asked: tuple[str, ...] | None
+    currency: str
     created_at: datetime
     updated_at: datetime
     state: State = State.OPENING
     version: int = 1
-    currency: str | None = None
     milestones: tuple[Disputed, ...] = ()
     rules: Rules | None = None
     answer: Answer | None = None
@@ -167,7 +171,7 @@ class Dispute:
     evidence: tuple[Evidence, ...] = field(default=())
 
     @property
-    def opened_as(self) -> str:
+    def opened_as(self) -> Literal["client", "freelancer"]:
         """Which party filed the form: client or freelancer."""
         return "client" if self.opened_by == self.client_id else "freelancer"
 

@@ -24,7 +24,6 @@ class Filed:
 class Confirmed:
     """Contracts froze money; the other side has `rules.answer_days` from `at`."""
 
-    currency: str
     milestones: tuple[Disputed, ...]
     rules: Rules
     at: datetime
@@ -180,11 +179,10 @@ def apply(dispute: Dispute, fact: Fact) -> Dispute:
     match fact:
         case Filed() | Noted():
             return dispute
-        case Confirmed(currency, milestones, rules, at):
+        case Confirmed(milestones, rules, at):
             return replace(
                 dispute,
                 state=State.OPEN,
-                currency=currency,
                 milestones=milestones,
                 rules=rules,
                 answer_due_at=at + timedelta(days=rules.answer_days),

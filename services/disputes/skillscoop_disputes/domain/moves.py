@@ -38,7 +38,7 @@ WORDS: Mapping[str, str] = {
     "answer_time_over": "The time to answer is over.",
     "evidence_limit": f"At most {EVIDENCE_LIMIT} pieces of evidence fit into one dispute.",
     "proposal_required": "A proposal has to be declined or left unanswered before support may decide.",
-    "not_assigned": "Nobody works on this dispute yet.",
+    "nobody_assigned": "Nobody works on this dispute yet.",
     "another_second_approver": "Another agent is the second approver of this decision.",
     "second_approver_must_differ": "Who decided cannot approve the decision.",
     "not_due": "The time has not come.",
@@ -63,7 +63,7 @@ def _room_for_evidence(dispute: Dispute, part: Part, now: datetime) -> str | Non
 
 
 def _agent_at_work(dispute: Dispute, part: Part, now: datetime) -> str | None:
-    return None if dispute.assigned_to else "not_assigned"
+    return None if dispute.assigned_to else "nobody_assigned"
 
 
 def _after_a_proposal(dispute: Dispute, part: Part, now: datetime) -> str | None:
@@ -80,7 +80,7 @@ def _due(dispute: Dispute, part: Part, now: datetime) -> str | None:
 
 
 def _confirm(dispute: Dispute, wish: ask.Confirm, actor: Actor, now: datetime) -> Facts:
-    return [fact.Confirmed(wish.currency, wish.milestones, wish.rules, now)]
+    return [fact.Confirmed(wish.milestones, wish.rules, now)]
 
 
 def _answer(dispute: Dispute, wish: ask.AnswerForm, actor: Actor, now: datetime) -> Facts:
@@ -93,7 +93,7 @@ def _assign(dispute: Dispute, wish: ask.Assign, actor: Actor, now: datetime) -> 
         raise NotYours("party_cannot_be_agent", "A party of the contract cannot work on its dispute.")
     if dispute.state is State.AWAITING_SECOND_APPROVAL:
         if dispute.decision and wish.agent == dispute.decision.by:
-            raise Blocked("second_approver_must_differ", WORDS["second_approver_must_differ"])
+            raise NotYours("second_approver_must_differ", WORDS["second_approver_must_differ"])
         return _assigned(dispute, dispute.assigned_to, wish.agent)
     began: Facts = [fact.ReviewBegan()] if dispute.state is State.OPEN else []
     return began + _assigned(dispute, wish.agent, None)
@@ -310,11 +310,7 @@ def decide(dispute: Dispute, command: ask.Command, actor: Actor, now: datetime) 
     never refused: what no longer applies changes nothing.
     """
     move = MOVES[command.action]
-    part = part_of(dispute, actor)
-    if part is None:
-        raise Hidden
-    if part not in move.by:
-        raise denial(move, part)
+    part = permit(dispute, command.action, actor)
     if dispute.state not in move.path:
         if part is Part.SYSTEM:
             return []
@@ -325,6 +321,16 @@ def decide(dispute: Dispute, command: ask.Command, actor: Actor, now: datetime) 
     if obstacle:
         raise Blocked(obstacle, WORDS[obstacle])
     return move.effect(dispute, command, actor, now)
+
+
+def permit(dispute: Dispute, action: str, actor: Actor) -> Part:
+    """What `actor` is to the dispute, when the move is theirs in some state. Raises Hidden and NotYours."""
+    part = part_of(dispute, actor)
+    if part is None:
+        raise Hidden
+    if part not in MOVES[action].by:
+        raise denial(MOVES[action], part)
+    return part
 
 
 def denial(move: Move, part: Part) -> NotYours:

@@ -1,0 +1,8 @@
+"""Alembic's environment: the service's own tables, the post's and the chassis'."""
+
+from skillscoop_chassis.migrations import run_environment
+from skillscoop_chassis.tables import METADATA as CHASSIS
+from skillscoop_disputes.tables import METADATA as OWN
+from skillscoop_messages.tables import METADATA as POST
+
+run_environment([OWN, POST, CHASSIS])

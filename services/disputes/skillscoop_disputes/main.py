@@ -1,0 +1,40 @@
+"""Composition root: the disputes service, put together in one screen."""
+
+from skillscoop_chassis.database import open_database
+from skillscoop_chassis.http.app import create_app
+from skillscoop_chassis.http.bodies import BodyRule
+from skillscoop_chassis.service import Service
+from skillscoop_chassis.settings import clocks_of
+from skillscoop_messages.clock import Clocks
+from skillscoop_messages.registry import SUBSCRIPTIONS
+from skillscoop_messages.transport import open_transport
+from skillscoop_messages.transport.base import Transport
+
+from skillscoop_disputes import api, jobs, subscribers
+from skillscoop_disputes.settings import DisputesSettings
+
+NAME = "disputes"
+UPLOAD_FRAME_BYTES = 16_384
+
+
+def build(settings: DisputesSettings, *, clocks: Clocks | None = None, transport: Transport | None = None) -> Service:
+    """The service, not yet running. `clocks` and `transport` replace those the settings describe."""
+    clocks = clocks or clocks_of(settings)
+    service = Service(
+        name=NAME,
+        settings=settings,
+        clocks=clocks,
+        database=open_database(settings.database_url.get_secret_value(), NAME, clocks, pool=settings.database_pool),
+        transport=transport
+        or open_transport(
+            settings.bus_url.get_secret_value(),
+            SUBSCRIPTIONS.values(),
+            namespace=settings.bus_namespace,
+            topology=settings.topology,
+        ),
+        subscribers=list(subscribers.SUBSCRIBERS),
+        alarms=dict(jobs.ALARMS),
+    )
+    uploads = BodyRule(api.EVIDENCE_PATH, limit=settings.evidence_max_bytes + UPLOAD_FRAME_BYTES, kind="upload")
+    create_app(service, [api.router], api.PUBLIC_PATHS, bodies=[uploads])
+    return service

@@ -1,0 +1,10 @@
+"""Every environment variable of the disputes service."""
+
+from pydantic import Field
+from skillscoop_chassis.settings import ServiceSettings
+
+
+class DisputesSettings(ServiceSettings):
+    """What the process needs, and how large a file of evidence may be, in bytes."""
+
+    evidence_max_bytes: int = Field(default=5_000_000, ge=1_000, le=50_000_000)
