@@ -1,5 +1,7 @@
 """Work in, money out: one settlement per milestone, whoever decides, and its delivery told truthfully."""
 
+import sqlalchemy as sa
+from skillscoop_chassis.tables import AUDIT_LOG
 from skillscoop_messages.events import contracts as told
 from skillscoop_messages.ids import new_id
 
@@ -266,5 +268,12 @@ async def test_the_assigned_agent_reads_the_contract_until_the_case_is_over(job:
     assert [await status(), await status(roles=()), await status("kim"), await status("late")] == [200, 404, 200, 404]
     assert (await job.get(SAM, f"{base}/timeline", roles=("support",))).status_code == 200
     assert (await job.post(SAM, f"{base}/complete", roles=("support",))).status_code == 404
+    async with job.stage.service.database.read() as tx:
+        rows = await tx.all(sa.select(AUDIT_LOG).where(AUDIT_LOG.c.subject == contract["id"]))
+    assert [(one["actor"], one["action"]) for one in rows] == [
+        (SAM, "read_contract"),
+        ("kim", "read_contract"),
+        (SAM, "read_timeline"),
+    ]
     await job.close_dispute(contract, dispute)
     assert await status() == 404

@@ -5,5 +5,8 @@ from skillscoop_contracts.api.routes import router
 
 __all__ = ["PUBLIC_PATHS", "agreements", "lists", "milestones", "policy", "router"]
 
+# Routes are tried in their order, and most requests are about milestones.
+router.routes.sort(key=lambda route: "milestones" not in getattr(route, "path", ""))
+
 PUBLIC_PATHS: tuple[str, ...] = ("GET /v1/policy",)
 """Paths that need no token."""

@@ -1,13 +1,13 @@
 """Routes of the policy: everybody may read it, operators may change it."""
 
 from fastapi import Response
+from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.problems import documented, unavailable
 
 from skillscoop_contracts.api.requests import PolicyRequest
 from skillscoop_contracts.api.routes import Reads, Works, router
 from skillscoop_contracts.api.shapes import PolicyView
 from skillscoop_contracts.api.views import policy_view
-from skillscoop_contracts.repository.auditing import audit
 from skillscoop_contracts.repository.loading import latest_policy_row
 from skillscoop_contracts.repository.rows import policy_document
 from skillscoop_contracts.usecases import publish_policy
@@ -40,12 +40,11 @@ async def put_policy(body: PolicyRequest, work: Works) -> Response:
     change = await publish_policy(tx, body.changes(), actor.id)
     await audit(
         tx,
-        actor.id,
-        "change_policy",
-        "policy",
+        actor=actor.id,
+        action="change_policy",
+        subject="policy",
         before=policy_document(change.before),
         after=policy_document(change.after),
-        request_id=work.request_id,
     )
     latest = await latest_policy_row(tx)
     assert latest is not None

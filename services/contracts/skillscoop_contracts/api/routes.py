@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
+from skillscoop_chassis.audit import audit
 from skillscoop_chassis.database import SqlTransaction
 from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.paging import PageParams, page_params
@@ -17,7 +18,6 @@ from skillscoop_contracts.domain.commands import Command
 from skillscoop_contracts.domain.contract import By, Role
 from skillscoop_contracts.domain.decide import permit
 from skillscoop_contracts.domain.errors import DomainError
-from skillscoop_contracts.repository.auditing import audit
 from skillscoop_contracts.repository.loading import Stored, current_policy, lock_contract, lock_contract_of_milestone
 from skillscoop_contracts.usecases import carry_out
 
@@ -91,8 +91,6 @@ async def reader_role(read: Reading, tx: SqlTransaction, stored: Stored | None, 
         return role
     if "support" in read.actor.roles and await projections.is_assigned(tx, contract.id, read.actor.id):
         async with read.service.database.begin() as audited:
-            await audit(
-                audited, read.actor.id, f"read_{what}", contract.id, reason="dispute", request_id=read.request_id
-            )
+            await audit(audited, actor=read.actor.id, action=f"read_{what}", subject=contract.id, reason="dispute")
         return "support"
     raise not_found()
