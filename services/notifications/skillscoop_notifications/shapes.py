@@ -112,3 +112,7 @@ class ObjectNews(BaseModel):
     contract_id: str | None
     version: int
     state: str
+
+
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "If-None-Match names the current version"}}
+"""`responses=` of routes that answer with an ETag."""

@@ -18,7 +18,7 @@ from skillscoop_notifications.api import codes  # noqa: F401 - registers this se
 from skillscoop_notifications.domain.people import is_address
 from skillscoop_notifications.domain.tellings import MAIL_DEFAULTS
 from skillscoop_notifications.repository import people
-from skillscoop_notifications.shapes import ContactView, PreferencesView
+from skillscoop_notifications.shapes import UNCHANGED, ContactView, PreferencesView
 from skillscoop_notifications.usecases import contact as contacts
 from skillscoop_notifications.views import contact_view, preferences_view
 
@@ -65,7 +65,7 @@ def _checked(body: ContactRequest) -> contacts.Contact:
     return contacts.Contact(body.email, body.name and body.name.strip(), body.locale, body.time_zone)
 
 
-@router.get("/v1/me/contact", response_model=ContactView, summary="My contact")
+@router.get("/v1/me/contact", response_model=ContactView, responses=UNCHANGED, summary="My contact")
 async def get_contact(read: Read) -> Response:
     """What the caller told about themselves, or the defaults with version 0."""
     tx = await read.begin()
@@ -99,7 +99,12 @@ async def confirm_contact(work: Change, body: ConfirmRequest) -> Response:
     return await work.reply(contact_view(row), version=row["version"])
 
 
-@router.get("/v1/notification-preferences", response_model=PreferencesView, summary="What is mailed to me")
+@router.get(
+    "/v1/notification-preferences",
+    response_model=PreferencesView,
+    responses=UNCHANGED,
+    summary="What is mailed to me",
+)
 async def get_preferences(read: Read) -> Response:
     """Every kind of notice with whether it is also mailed."""
     tx = await read.begin()

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from skillscoop_notifications.adapters.stream import Hub
 from skillscoop_notifications.domain.people import seat_of
 from skillscoop_notifications.repository import conversations
-from skillscoop_notifications.shapes import ConversationView, MessageView
+from skillscoop_notifications.shapes import UNCHANGED, ConversationView, MessageView
 from skillscoop_notifications.tables import CONVERSATIONS, MESSAGES
 from skillscoop_notifications.usecases import chat
 from skillscoop_notifications.views import message_view
@@ -113,7 +113,10 @@ async def list_messages(read: Read, log: Audit, conversation_id: str, params: Pa
 
 
 @router.get(
-    "/v1/conversations/{conversation_id}/messages/{message_id}", response_model=MessageView, summary="One message"
+    "/v1/conversations/{conversation_id}/messages/{message_id}",
+    response_model=MessageView,
+    responses=UNCHANGED,
+    summary="One message",
 )
 async def get_message(read: Read, log: Audit, conversation_id: str, message_id: str) -> Response:
     """One entry of a conversation."""

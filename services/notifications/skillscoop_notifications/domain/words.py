@@ -54,7 +54,9 @@ def because(reason: str) -> str:
 
 def one_line(text: str, longest: int = LINE_LENGTH) -> str:
     """`text` without line breaks or control characters, cut to `longest` characters: fit for a title or subject."""
-    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    flat = " ".join(text.split())
     return flat if len(flat) <= longest else flat[: longest - 1].rstrip() + "…"
 
 
@@ -71,7 +73,7 @@ def day(moment: datetime) -> str:
 
 
 def words_of(data: Mapping[str, Any]) -> dict[str, str]:
-    """What an event's fields contribute to sentences, by field name; lists and nested values contribute nothing.
+    """What an event's fields contribute to sentences, by field name; lists, nested values and ids contribute nothing.
 
     Money is written with its currency's own exponent. `milestone` is the description as one line, `because` the
     spoken `reason`, `quote` the note, comment or reason people wrote.

@@ -7,23 +7,35 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from skillscoop_chassis.bulk import BulkInsert
 from skillscoop_chassis.database import for_update
 from skillscoop_messages.database import Transaction
 from sqlalchemy.dialects.postgresql import insert
 
-from skillscoop_notifications.repository.statements import insert_new, inserted
 from skillscoop_notifications.tables import ASSIGNMENTS, CONVERSATIONS, MESSAGES, PEOPLE, READ_MARKS
+
+TOLD_OF_PEOPLE = ("name", "email_confirmed_at", "mail")
+"""What telling somebody needs to know about them."""
 
 _C = CONVERSATIONS.c
 _M = MESSAGES.c
 
-_BY_CONTRACTS = for_update(
-    sa.select(CONVERSATIONS)
+_CLIENT = PEOPLE.alias("client")
+_FREELANCER = PEOPLE.alias("freelancer")
+# What is told of a contract is nearly always told to its parties: they come along in the same round trip.
+_BY_CONTRACTS = (
+    sa.select(
+        CONVERSATIONS,
+        *(side.c[name].label(f"{side.name}_{name}") for side in (_CLIENT, _FREELANCER) for name in TOLD_OF_PEOPLE),
+    )
+    .outerjoin_from(CONVERSATIONS, _CLIENT, _CLIENT.c.user_id == _C.client_id)
+    .outerjoin(_FREELANCER, _FREELANCER.c.user_id == _C.freelancer_id)
     .where(_C.contract_id.in_(sa.bindparam("contract_ids", expanding=True)))
     .order_by(_C.contract_id)
+    .with_for_update(key_share=True, of=CONVERSATIONS)
 )
-_OPEN = insert_new(CONVERSATIONS, _C.contract_id)
-_ADD_CARDS = insert_new(MESSAGES, _M.id)
+_OPEN = BulkInsert(CONVERSATIONS, _C.keys(), tail="ON CONFLICT DO NOTHING")
+_ADD_CARDS = BulkInsert(MESSAGES, _M.keys(), tail="ON CONFLICT DO NOTHING", returning=("id",))
 _LAST_OF_ROOTS = (
     sa.select(
         _M.conversation_id, _M.root, sa.func.max(_M.sequence).label("sequence"), sa.func.max(_M.place).label("place")
@@ -39,7 +51,10 @@ _LOCK_BY_ID = for_update(_BY_ID)
 
 
 async def lock_of_contracts(tx: Transaction, contract_ids: Iterable[str]) -> dict[str, sa.RowMapping]:
-    """The conversations of these contracts by contract id, locked in sorted order."""
+    """The conversations of these contracts by contract id, locked in sorted order.
+
+    With `client_` and `freelancer_` before them, they also have TOLD_OF_PEOPLE of both parties.
+    """
     wanted = sorted(set(contract_ids))
     if not wanted:
         return {}
@@ -48,8 +63,8 @@ async def lock_of_contracts(tx: Transaction, contract_ids: Iterable[str]) -> dic
 
 
 async def open_missing(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
-    """Open conversations; one that exists already stays as it is. Rows in the order of their contract ids."""
-    await inserted(tx, _OPEN, sorted(rows, key=lambda row: str(row["contract_id"])))
+    """Open conversations, in the order of their contracts; one that exists already stays as it is."""
+    await _OPEN.run(tx, sorted(rows, key=lambda row: str(row["contract_id"])))
 
 
 async def retitle(tx: Transaction, conversation_id: str, title: str) -> None:
@@ -77,7 +92,7 @@ async def places_of_root(tx: Transaction, conversation_id: str, root: str) -> di
 
 async def add_cards(tx: Transaction, rows: Sequence[dict[str, Any]]) -> set[str]:
     """Insert cards; the ids of those whose event was not shown before."""
-    return await inserted(tx, _ADD_CARDS, rows)
+    return {row["id"] for row in await _ADD_CARDS.run(tx, rows)}
 
 
 async def find(tx: Transaction, conversation_id: str, *, lock: bool = False) -> sa.RowMapping | None:

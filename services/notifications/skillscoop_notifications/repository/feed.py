@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from skillscoop_chassis.bulk import BulkInsert
 from skillscoop_chassis.database import for_update
 from skillscoop_messages.database import Transaction
-from sqlalchemy.dialects.postgresql import insert
 
-from skillscoop_notifications.repository.statements import insert_all, insert_new, inserted
 from skillscoop_notifications.tables import NOTIFICATIONS, STREAM_ITEMS, STREAM_POSITIONS, STREAM_TICKETS
 
 _N = NOTIFICATIONS.c
@@ -28,12 +27,14 @@ class Item(NamedTuple):
     data: str
 
 
-_ADD_NOTICES = insert_new(NOTIFICATIONS, _N.id)
-_GIVEN = insert(STREAM_POSITIONS)
-_NEXT_POSITIONS = _GIVEN.on_conflict_do_update(
-    index_elements=[_P.user_id], set_={"position": _P.position + _GIVEN.excluded.position}
-).returning(_P.user_id, _P.position)
-_ADD_ITEMS = insert_all(STREAM_ITEMS, _I.position)
+_ADD_NOTICES = BulkInsert(NOTIFICATIONS, _N.keys(), tail="ON CONFLICT DO NOTHING", returning=("id",))
+_NEXT_POSITIONS = BulkInsert(
+    STREAM_POSITIONS,
+    _P.keys(),
+    tail="ON CONFLICT (user_id) DO UPDATE SET position = stream_positions.position + excluded.position",
+    returning=("user_id", "position"),
+)
+_ADD_ITEMS = BulkInsert(STREAM_ITEMS, _I.keys())
 _AFTER = (
     sa.select(_I.position, _I.event, _I.data)
     .where(_I.user_id == sa.bindparam("user_id"), _I.position > sa.bindparam("position"))
@@ -47,7 +48,7 @@ _AGE = sa.select(_I.created_at).where(_I.user_id == sa.bindparam("user_id"), _I.
 
 async def add_notices(tx: Transaction, rows: Sequence[dict[str, Any]]) -> set[str]:
     """Insert notices; the ids of those whose user had not heard of the event before."""
-    return await inserted(tx, _ADD_NOTICES, rows)
+    return {row["id"] for row in await _ADD_NOTICES.run(tx, rows)}
 
 
 async def say(tx: Transaction, items: Sequence[Item]) -> None:
@@ -60,7 +61,7 @@ async def say(tx: Transaction, items: Sequence[Item]) -> None:
         return
     counts = Counter(item.user_id for item in items)
     given = [{"user_id": user_id, "position": count} for user_id, count in sorted(counts.items())]
-    last = {row.user_id: row.position for row in (await tx.execute(_NEXT_POSITIONS, given)).all()}
+    last = {row["user_id"]: row["position"] for row in await _NEXT_POSITIONS.run(tx, given)}
     following = {user_id: last[user_id] - count for user_id, count in counts.items()}
     rows = []
     for item in items:
@@ -74,7 +75,7 @@ async def say(tx: Transaction, items: Sequence[Item]) -> None:
                 "created_at": tx.wall(),
             }
         )
-    await inserted(tx, _ADD_ITEMS, rows)
+    await _ADD_ITEMS.run(tx, rows)
 
 
 async def items_after(tx: Transaction, user_id: str, position: int, limit: int) -> Sequence[sa.RowMapping]:

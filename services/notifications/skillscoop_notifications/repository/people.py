@@ -7,20 +7,21 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from skillscoop_chassis.bulk import BulkInsert
 from skillscoop_chassis.database import for_update
 from skillscoop_messages.database import Transaction
 from sqlalchemy.dialects.postgresql import insert
 
-from skillscoop_notifications.repository.statements import insert_all, inserted
+from skillscoop_notifications.repository.conversations import TOLD_OF_PEOPLE
 from skillscoop_notifications.tables import DELIVERIES, PEOPLE
 
 _PEOPLE = PEOPLE.c
-_BY_IDS = sa.select(_PEOPLE.user_id, _PEOPLE.name, _PEOPLE.email_confirmed_at, _PEOPLE.mail).where(
+_BY_IDS = sa.select(_PEOPLE.user_id, *(_PEOPLE[name] for name in TOLD_OF_PEOPLE)).where(
     _PEOPLE.user_id.in_(sa.bindparam("user_ids", expanding=True))
 )
 _BY_ID = sa.select(PEOPLE).where(_PEOPLE.user_id == sa.bindparam("user_id"))
 _LOCK_BY_ID = for_update(_BY_ID)
-_ADD_DELIVERIES = insert_all(DELIVERIES, DELIVERIES.c.id)
+_ADD_DELIVERIES = BulkInsert(DELIVERIES, DELIVERIES.c.keys())
 
 
 async def people_of(tx: Transaction, user_ids: Iterable[str]) -> dict[str, sa.RowMapping]:
@@ -71,7 +72,7 @@ async def change_person(tx: Transaction, user_id: str, changes: dict[str, Any]) 
 
 async def add_deliveries(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Put mail on its way; it leaves only after the commit."""
-    await inserted(tx, _ADD_DELIVERIES, rows)
+    await _ADD_DELIVERIES.run(tx, rows)
 
 
 async def settle_delivery(tx: Transaction, delivery_id: str, changes: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from skillscoop_notifications.domain.tellings import telling_of
 from skillscoop_notifications.domain.thread import fitted, place_of
 from skillscoop_notifications.domain.words import names_of, words_of
 from skillscoop_notifications.repository import conversations, feed, people
+from skillscoop_notifications.repository.conversations import TOLD_OF_PEOPLE
 from skillscoop_notifications.repository.feed import Item
 from skillscoop_notifications.shapes import ObjectNews
 from skillscoop_notifications.views import message_view, notification_view
@@ -88,7 +89,7 @@ async def tell(tx: Transaction, batch: Sequence[News]) -> Told:
     """Write all that these events lead to. What was told before, to whom, is not told again."""
     batch = sorted(batch, key=lambda news: (news.time, news.sequence))
     threads = await threads_of(tx, [news.data for news in batch])
-    known = await people.people_of(tx, _everybody(batch, threads))
+    known = await _people(tx, batch, threads)
     cards = await _add_cards(tx, batch, threads)
     notices, letters = await _add_notices(tx, batch, threads, known)
     items: list[Item] = []
@@ -146,9 +147,17 @@ def _users_in(role: str, news: News, threads: Threads) -> list[str]:
     return [] if user is None else [user]
 
 
-def _everybody(batch: Sequence[News], threads: Threads) -> set[str]:
-    parties = {user for thread in threads.values() for user in (thread["client_id"], thread["freelancer_id"])}
-    return parties | {user for news in batch for role in news.roles for user in _users_in(role, news, threads)}
+async def _people(tx: Transaction, batch: Sequence[News], threads: Threads) -> dict[str, Mapping[Any, Any]]:
+    """What we know of everybody this batch speaks of or to, by user id; users who told us nothing are left out."""
+    known: dict[str, Mapping[Any, Any]] = {}
+    parties: set[str] = set()
+    for thread in threads.values():
+        for side in ("client", "freelancer"):
+            parties.add(thread[f"{side}_id"])
+            if thread[f"{side}_mail"] is not None:
+                known[thread[f"{side}_id"]] = {name: thread[f"{side}_{name}"] for name in TOLD_OF_PEOPLE}
+    told = {user for news in batch for role in news.roles for user in _users_in(role, news, threads)}
+    return known | await people.people_of(tx, told - parties)
 
 
 async def _add_cards(tx: Transaction, batch: Sequence[News], threads: Threads) -> dict[str, list[Item]]:

@@ -1,0 +1,185 @@
+"""The chat of a contract: its record of moves, and what the two say to each other."""
+
+import random
+from typing import Any
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from skillscoop_chassis.tables import AUDIT_LOG
+from skillscoop_messages.events.notifications import MessagePosted
+from skillscoop_messages.ids import new_id
+
+from tests.integration.notifications.conftest import deliver, envelope, shifted
+from tests.integration.notifications.story import ADA, BEN, EVE, NOON, SUE, TITLE, Story
+from tests.support.one_service import OneService
+
+
+async def conversation(stage: OneService, user: str, story: Story) -> dict[str, Any]:
+    found = (await stage.call(user, "GET", f"/v1/conversations?contract_id={story.contract_id}")).json()["data"]
+    assert len(found) == 1
+    return dict(found[0])
+
+
+async def messages(stage: OneService, user: str, conversation_id: str) -> list[dict[str, Any]]:
+    """Every message, oldest first, read in pages of two."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        answer = await stage.call(user, "GET", f"/v1/conversations/{conversation_id}/messages?limit=2{cursor}")
+        assert answer.status_code == 200
+        found += answer.json()["data"]
+        if answer.json()["next_cursor"] is None:
+            return found[::-1]
+        cursor = f"&cursor={answer.json()['next_cursor']}"
+
+
+async def test_the_chat_opens_with_the_contract_and_both_can_talk(stage: OneService) -> None:
+    story = Story()
+    await stage.hear(story.created())
+    thread = await conversation(stage, BEN, story)
+    assert thread["title"] == TITLE
+    assert [(one["role"], one["user_id"]) for one in thread["participants"]] == [("client", ADA), ("freelancer", BEN)]
+
+    path = f"/v1/conversations/{thread['id']}/messages"
+    answer = await stage.call(BEN, "POST", path, {"text": "Hello Ada"}, key="k1")
+    again = await stage.call(BEN, "POST", path, {"text": "Hello Ada"}, key="k1")
+    assert answer.status_code == 201
+    assert answer.json()["author_id"] == BEN
+    assert again.json() == answer.json()
+    one = await stage.call(ADA, "GET", answer.headers["location"])
+    assert one.json() == answer.json()
+
+    assert (await conversation(stage, ADA, story))["unread_count"] == 1
+    assert (await conversation(stage, BEN, story))["unread_count"] == 1
+    assert (await conversation(stage, ADA, story))["last_message"]["text"] == "Hello Ada"
+    said = stage.heard(MessagePosted)
+    assert [(one.author_id, one.contract_id, one.message_id) for one in said] == [
+        (BEN, story.contract_id, answer.json()["id"])
+    ]
+    assert "Hello" not in str(said)
+
+
+async def test_reading_clears_what_is_unread_and_the_other_side_sees_it(stage: OneService) -> None:
+    story = Story()
+    await stage.hear(story.created())
+    thread = await conversation(stage, ADA, story)
+    path = f"/v1/conversations/{thread['id']}"
+    first = (await stage.call(BEN, "POST", f"{path}/messages", {"text": "one"})).json()
+    last = (await stage.call(BEN, "POST", f"{path}/messages", {"text": "two"})).json()
+
+    part = await stage.call(ADA, "POST", f"{path}/read", {"message_id": first["id"]})
+    assert part.json()["unread_count"] == 1
+    assert (await stage.call(ADA, "POST", f"{path}/read")).json()["unread_count"] == 0
+    back = await stage.call(ADA, "POST", f"{path}/read", {"message_id": first["id"]})
+    assert back.json()["unread_count"] == 0
+    assert (await conversation(stage, BEN, story))["other_read_up_to"] == last["id"]
+    assert (await stage.call(ADA, "POST", f"{path}/read", {"message_id": new_id("msg")})).status_code == 404
+
+
+async def test_every_move_is_a_card_shown_by_sequence_whatever_order_it_arrives_in(stage: OneService) -> None:
+    story = Story()
+    # Two services' clocks differ, and two moves of one transaction share their time.
+    clocks = [0, 5, 5, 4, 90, 91]
+    told = [
+        envelope(event, sequence, shifted(NOON, seconds=clocks[sequence - 1]))
+        for sequence, event in enumerate(story.whole(), 1)
+    ]
+    for one in random.Random(7).sample(told, len(told)):
+        await deliver(stage, [one])
+    thread = await conversation(stage, ADA, story)
+    cards = [one["card"] for one in await messages(stage, ADA, thread["id"])]
+    assert [card["type"] for card in cards] == [
+        "contract.created",
+        "terms.proposed",
+        "milestone.funded",
+        "milestone.submitted",
+        "milestone.settlement_decided",
+        "milestone.released",
+    ]
+    assert cards[3]["subject"] == {"type": "milestone", "id": story.milestone_id}
+    assert cards[3]["data"]["note"] == "All in the folder."
+    assert cards[3]["data"]["held"] == {"amount": 12_500, "currency": "usd"}
+
+
+async def test_a_batch_in_any_order_and_delivered_twice_shows_each_move_once(stage: OneService) -> None:
+    story = Story()
+    told = [envelope(event, sequence, NOON) for sequence, event in enumerate(story.whole(), 1)]
+    await deliver(stage, told[::-1])
+    await deliver(stage, told)
+    thread = await conversation(stage, BEN, story)
+    shown = await messages(stage, BEN, thread["id"])
+    assert [one["card"]["type"] for one in shown][-2:] == ["milestone.settlement_decided", "milestone.released"]
+    assert len(shown) == 6
+    assert [one["author_id"] for one in shown] == [ADA, ADA, None, BEN, ADA, None]
+
+
+async def test_news_may_overtake_the_contract_itself(stage: OneService) -> None:
+    story = Story()
+    await deliver(stage, [envelope(story.funded(), 3, NOON)])
+    await deliver(stage, [envelope(story.created(), 1, shifted(NOON, seconds=-9))])
+    thread = await conversation(stage, ADA, story)
+    shown = await messages(stage, ADA, thread["id"])
+    assert [one["card"]["type"] for one in shown] == ["contract.created", "milestone.funded"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_stranger_hears_what_one_hears_of_nothing(stage: OneService, method: str) -> None:
+    story = Story()
+    await stage.hear(story.created())
+    thread = await conversation(stage, ADA, story)
+    body = {"text": "hi"} if method == "POST" else None
+
+    def told(answer: httpx2.Response) -> tuple[int, dict[str, Any]]:
+        return answer.status_code, {k: v for k, v in answer.json().items() if k not in ("request_id", "instance")}
+
+    seen = await stage.call(EVE, method, f"/v1/conversations/{thread['id']}/messages", body)
+    none = await stage.call(EVE, method, f"/v1/conversations/{new_id('cnv')}/messages", body)
+    nonsense = await stage.call(EVE, method, "/v1/conversations/nonsense/messages", body)
+    assert told(seen) == told(none) == told(nonsense)
+    assert seen.status_code == 404
+    assert (await stage.call(EVE, "GET", f"/v1/conversations/{thread['id']}")).status_code == 404
+    assert (await stage.call(EVE, "POST", f"/v1/conversations/{thread['id']}/read")).status_code == 404
+    assert (await stage.call(EVE, "GET", f"/v1/conversations?contract_id={story.contract_id}")).json()["data"] == []
+
+
+async def test_who_works_on_a_dispute_may_read_until_it_closes_and_each_reading_is_noted(stage: OneService) -> None:
+    story, dispute = Story(), new_id("dsp")
+    await stage.hear(story.created())
+    thread = await conversation(stage, ADA, story)
+    path = f"/v1/conversations/{thread['id']}/messages"
+    assert (await stage.call(SUE, "GET", path, roles=("support",))).status_code == 404
+
+    await stage.hear(story.assigned(dispute, SUE), 2)
+    await stage.hear(story.assigned(dispute, EVE), 1)
+    assert (await stage.call(SUE, "GET", path, roles=("support",))).status_code == 200
+    assert (await stage.call(EVE, "GET", path)).status_code == 404
+    assert (await stage.call(SUE, "POST", path, {"text": "hm"})).status_code == 403
+    assert (await conversation(stage, SUE, story))["unread_count"] == 0
+    async with stage.service.database.read() as tx:
+        noted = await tx.all(sa.select(AUDIT_LOG.c.actor, AUDIT_LOG.c.subject))
+    assert {(row["actor"], row["subject"]) for row in noted} == {(SUE, thread["id"])}
+
+    await stage.hear(story.closed(dispute), 3)
+    assert (await stage.call(SUE, "GET", path, roles=("support",))).status_code == 404
+
+
+async def test_a_dispute_that_closed_before_its_assignment_arrived_stays_closed(stage: OneService) -> None:
+    story, dispute = Story(), new_id("dsp")
+    await stage.hear(story.closed(dispute), 5)
+    await stage.hear(story.assigned(dispute, SUE), 4)
+    found = (await stage.call(SUE, "GET", "/v1/conversations")).json()
+    assert found["data"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"text": ""}, {"text": "  "}, {"text": 7}, {"text": "x" * 5_001}, {"text": "x", "kind": "card"}, []],
+)
+async def test_a_message_that_is_none_changes_nothing(stage: OneService, body: Any) -> None:
+    story = Story()
+    await stage.hear(story.created())
+    thread = await conversation(stage, ADA, story)
+    answer = await stage.call(ADA, "POST", f"/v1/conversations/{thread['id']}/messages", body)
+    assert answer.status_code == 422
+    assert len(await messages(stage, ADA, thread["id"])) == 1
