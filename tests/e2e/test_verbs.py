@@ -136,6 +136,9 @@ def test_operators_see_the_life_of_a_contract(skillscoop: Installation) -> None:
 
 
 def test_operators_verbs_without_a_server_say_so(skillscoop: Installation, free_port: int) -> None:
+    without_token = skillscoop.run("outbox", "--url", f"http://127.0.0.1:{free_port}")
+    assert (without_token.returncode, "--token" in without_token.stderr) == (2, True)
+    skillscoop.run("token", "olga")
     done = skillscoop.run("outbox", "--url", f"http://127.0.0.1:{free_port}")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
