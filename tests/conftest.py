@@ -15,14 +15,23 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from tests.support.broker import remove_namespace  # noqa: E402
-from tests.support.databases import fresh_postgres, fresh_sqlite  # noqa: E402
+from tests.support.databases import FreshDatabases, fresh_sqlite  # noqa: E402
 from tests.support.identity import Issuer  # noqa: E402
 from tests.support.servers.found import WAYS, Server, end_all, install_servers, server, way_to  # noqa: E402
 from tests.support.servers.private import PrivatePostgres, PrivateRabbit, program  # noqa: E402
 
 RUN_FOLDER = "SKILLSCOOP_TEST_RUN"
 SERVER_FIXTURES = frozenset(
-    {"postgres_server", "postgres_url", "rabbit_server", "rabbit_url", "private_postgres", "private_rabbit"}
+    {
+        "postgres_server",
+        "fresh_databases",
+        "postgres_url",
+        "new_postgres",
+        "rabbit_server",
+        "rabbit_url",
+        "private_postgres",
+        "private_rabbit",
+    }
 )
 
 
@@ -105,20 +114,36 @@ def rabbit_server(request: pytest.FixtureRequest) -> Server:
     return _server("rabbit", request)
 
 
-@pytest.fixture
-def postgres_url(postgres_server: Server) -> Iterator[str]:
-    """Address of a fresh, empty PostgreSQL database, dropped after the test."""
-    with fresh_postgres(postgres_server.url) as url:
-        yield url
+@pytest.fixture(scope="session")
+def fresh_databases(postgres_server: Server) -> Iterator[FreshDatabases]:
+    """Makes databases on the run's server; what is left of them is dropped at the end of the run."""
+    ours = postgres_server.how in ("programs", "docker")
+    fresh = FreshDatabases(postgres_server.url, most=200 if ours else 40)
+    yield fresh
+    if not ours:
+        fresh.drop_all()
 
 
 @pytest.fixture
-def new_postgres(postgres_server: Server) -> Iterator[Callable[[str], str]]:
-    """Makes further fresh PostgreSQL databases, one for each service for example; all are dropped after the test."""
-    from contextlib import ExitStack
+def postgres_url(fresh_databases: FreshDatabases) -> Iterator[str]:
+    """Address of a fresh, empty PostgreSQL database."""
+    url = fresh_databases.new()
+    yield url
+    fresh_databases.done_with(url)
 
-    with ExitStack() as stack:
-        yield lambda purpose: stack.enter_context(fresh_postgres(postgres_server.url, purpose))
+
+@pytest.fixture
+def new_postgres(fresh_databases: FreshDatabases) -> Iterator[Callable[[str], str]]:
+    """Makes further fresh PostgreSQL databases, one for each service for example: `new_postgres("payments")`."""
+    made: list[str] = []
+
+    def new(purpose: str) -> str:
+        made.append(fresh_databases.new(purpose))
+        return made[-1]
+
+    yield new
+    for url in made:
+        fresh_databases.done_with(url)
 
 
 @pytest.fixture
