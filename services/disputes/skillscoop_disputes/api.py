@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, ValidationError
+from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.paging import Page, PageParams, page_params
 from skillscoop_chassis.http.problems import documented, not_found
@@ -14,7 +15,7 @@ from skillscoop_chassis.http.work import Asking, Reading, Work, money_transactio
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import PREFIXES, new_id
 
-from skillscoop_disputes import audit, repository, usecases
+from skillscoop_disputes import repository, usecases
 from skillscoop_disputes.domain import commands as ask
 from skillscoop_disputes.domain.dispute import HANDLERS, Actor, Dispute, Evidence, Part, State, part_of
 from skillscoop_disputes.domain.errors import Refusal, SplitInvalid
@@ -100,7 +101,13 @@ async def _answer(work: Work, tx: Transaction, dispute: Dispute, actor: Actor, s
     return await work.reply(await _view(tx, dispute, part), status=status, version=dispute.version)
 
 
-@router.post("/v1/disputes", status_code=201, response_model=DisputeView, summary="File a Dispute Assistance Form")
+@router.post(
+    "/v1/disputes",
+    status_code=201,
+    response_model=DisputeView,
+    summary="File a Dispute Assistance Form",
+    responses=documented(404),
+)
 async def file_dispute(body: FormRequest, work: Works) -> Response:
     """Open a dispute about money that is held. It is `opening` until the money is frozen, then `open` or `refused`."""
     tx = await work.begin()
@@ -155,7 +162,7 @@ async def _readable(work: Work, dispute_id: str) -> tuple[Transaction, Dispute, 
     if dispute is None or part is None:
         raise not_found()
     if part in HANDLERS:
-        await audit.note(tx, str(actor.id), "read", dispute.id)
+        await audit(tx, actor=str(actor.id), action="dispute.read", subject=dispute.id)
     return tx, dispute, part
 
 

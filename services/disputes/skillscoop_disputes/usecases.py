@@ -3,14 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from skillscoop_chassis.audit import audit
 from skillscoop_messages import later
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet
 from skillscoop_messages.events.contracts import DisputeAnswered, DisputeDecisionRefused, DisputeExecuted
 from skillscoop_messages.ids import PREFIXES, new_id
 
-from skillscoop_disputes import audit, projections, publish, repository
+from skillscoop_disputes import projections, publish, repository
 from skillscoop_disputes.domain import commands as ask
 from skillscoop_disputes.domain import facts as fact
 from skillscoop_disputes.domain.dispute import FINAL, SYSTEM, Actor, Dispute, Disputed, Evidence, Reason, Share
@@ -63,7 +65,9 @@ async def file_form(tx: Transaction, form: Form, actor: Actor) -> Dispute:
     await repository.add(tx, dispute)
     await repository.claim(tx, dispute.id, concerned)
     await repository.add_history(tx, dispute.id, actor.id, [("filed", dispute.state)])
-    await audit.note(tx, actor.id, "file", dispute.id, after=audit.standing(dispute), reason=form.reason)
+    await audit(
+        tx, actor=actor.id, action="dispute.file", subject=dispute.id, after=standing(dispute), reason=form.reason
+    )
     publish.tell(tx, dispute, [fact.Filed()])
     return dispute
 
@@ -140,18 +144,30 @@ async def carry_out(tx: Transaction, dispute: Dispute, command: ask.Command, act
     await repository.update(tx, after)
     name = actor.id or "system"
     await repository.add_history(tx, dispute.id, name, happened)
-    await audit.note(
+    await audit(
         tx,
-        name,
-        command.action,
-        dispute.id,
-        before=audit.standing(dispute),
-        after=audit.standing(after),
+        actor=name,
+        action=f"dispute.{command.action}",
+        subject=dispute.id,
+        before=standing(dispute),
+        after=standing(after),
         reason=getattr(command, "reasons", None) or getattr(command, "reason", None),
     )
     await _keep_beside(tx, dispute, after, facts, name)
     publish.tell(tx, after, facts)
     return after
+
+
+def standing(dispute: Dispute) -> dict[str, Any]:
+    """What an audit row tells of a dispute before and after an act."""
+    return {
+        "state": dispute.state.value,
+        "version": dispute.version,
+        "assigned_to": dispute.assigned_to,
+        "second_approver": dispute.second_approver,
+        "proposal": dispute.proposals,
+        "decision": dispute.decisions,
+    }
 
 
 def _words(one: fact.Fact) -> str:

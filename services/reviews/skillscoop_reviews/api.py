@@ -23,7 +23,7 @@ from skillscoop_reviews.shapes import (
 )
 
 router = APIRouter(tags=["reviews"])
-PUBLIC_PATHS = ("GET /v1/users/{id}/rating", "GET /v1/users/{id}/reviews")
+PUBLIC_PATHS = ("GET /v1/users/{user_id}/rating", "GET /v1/users/{user_id}/reviews")
 
 register_codes(
     {

@@ -35,3 +35,24 @@ class Event(BaseModel):
         """The id of the root this event is about."""
         value: str = getattr(self, type(self).root)
         return value
+
+
+class AboutContract(Event):
+    """An event about a contract, from whichever service: it names the parties, so that nobody has to ask back."""
+
+    root: ClassVar[str] = "contract_id"
+
+    contract_id: str
+    client_id: str
+    freelancer_id: str
+    title: str
+
+
+class AboutMilestone(AboutContract):
+    """An event about a milestone as the terms in force state it; `amount` is its price in minor units of `currency`."""
+
+    milestone_id: str
+    description: str
+    amount: int
+    currency: str
+    revision: int
