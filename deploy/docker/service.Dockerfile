@@ -11,14 +11,13 @@ WORKDIR /app
 ARG PACKAGE
 # Third parties first: this layer changes only with the lock file.
 RUN --mount=type=bind,target=/src --mount=type=cache,target=/root/.cache/uv \
-    cp --parents -t /app $(cd /src && ls pyproject.toml uv.lock) 2>/dev/null || true; \
-    cd /src && find . -name pyproject.toml -not -path './.venv/*' -exec cp --parents -t /app {} + && cp uv.lock /app/ \
+    cd /src && find . -name pyproject.toml -not -path '*/.venv/*' -exec cp --parents -t /app {} + && cp uv.lock /app/ \
     && cd /app && uv sync --frozen --no-dev --no-install-workspace --package "$PACKAGE"
 ARG SOURCES
 RUN --mount=type=bind,target=/src --mount=type=cache,target=/root/.cache/uv \
     cd /src && for folder in $SOURCES; do find "$folder" -type f -not -path '*/__pycache__/*' -exec cp --parents -t /app {} +; done \
     && cd /app && uv sync --frozen --no-dev --package "$PACKAGE" \
-    && python -m compileall -q libs services deploy cli 2>/dev/null || true
+    && python -m compileall -q $SOURCES
 
 FROM python:${PYTHON}-slim
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin skillscoop \

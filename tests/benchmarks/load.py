@@ -51,8 +51,9 @@ def close(connections: Sequence[Connection]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fundable:
-    """A milestone that waits to be funded, and its contract's client."""
+    """The only milestone of a contract, waiting to be funded, with its client's token."""
 
+    contract_id: str
     milestone_id: str
     revision: int
     amount: int
@@ -96,7 +97,7 @@ async def approved(connection: Connection, clients_token: str, freelancers_token
         200, "POST", f"{path}/approve", freelancers_token, {"revision": 1}, [("if-match", headers["etag"])]
     )
     milestone = contract["milestones"][0]
-    return Fundable(milestone["id"], contract["revision"], milestone["amount"]["amount"], clients_token)
+    return Fundable(contract["id"], milestone["id"], contract["revision"], milestone["amount"]["amount"], clients_token)
 
 
 async def spread(
