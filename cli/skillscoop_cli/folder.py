@@ -23,7 +23,7 @@ from skillscoop_cli.failures import Refused
 
 FORMAT = 1
 DEFAULT = Path(".skillscoop")
-_KEPT_WHEN_CLEARED = frozenset({"format", "lock", "issuer", "secrets.json"})
+_KEPT_WHEN_CLEARED = frozenset({".gitignore", "format", "lock", "issuer", "secrets.json"})
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def open_folder(path: Path) -> DataFolder:
     folder = DataFolder(path)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        strangers = [entry.name for entry in path.iterdir() if not entry.name.startswith(".new-")]
+        strangers = [entry.name for entry in path.iterdir() if not entry.name.startswith((".new-", ".gitignore"))]
         if "format" not in strangers:
             if strangers:
                 raise Refused(
@@ -108,11 +108,14 @@ def open_folder(path: Path) -> DataFolder:
             write_private(path / "format", json.dumps({"format": FORMAT}))
         _check_format(path)
         for sub in (path / "databases", folder.simulator, folder.files, folder.mail, folder.log.parent):
-            sub.mkdir(mode=0o700, exist_ok=True)
-        folder.key.parent.mkdir(mode=0o755, exist_ok=True)
+            _made(sub, 0o700)
+        _made(folder.key.parent, 0o755)
         probe, name = tempfile.mkstemp(prefix=".new-", dir=path)
         os.close(probe)
         Path(name).unlink()
+        for file in (folder.bus, *(path / "databases").iterdir(), *folder.simulator.iterdir()):
+            if file.exists() and not _writable(file):
+                raise Refused(f"no right to write {file}; change its owner or name another folder with --data")
     except (FileExistsError, NotADirectoryError) as error:
         raise Refused(f"{path} is not a folder; name another with --data") from error
     except PermissionError as error:
@@ -120,6 +123,23 @@ def open_folder(path: Path) -> DataFolder:
     except OSError as error:
         raise Refused(f"{path} cannot be used: {error.strerror or error}") from error
     return folder
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _made(path: Path, mode: int) -> None:
+    if not path.exists():
+        path.mkdir(mode=mode)
+        _hand_over(path)
+
+
+def _hand_over(path: Path) -> None:
+    """What root makes in somebody's folder (a container, sudo) belongs to that somebody."""
+    owner = path.parent.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def existing_folder(path: Path) -> DataFolder | None:
@@ -157,6 +177,7 @@ def write_private(path: Path, text: str, *, mode: int = 0o600, replace: bool = T
             out.flush()
             os.fsync(out.fileno())
         Path(name).chmod(mode)
+        _hand_over(Path(name))
         if replace:
             Path(name).replace(path)
             return True
@@ -174,6 +195,7 @@ def locked(folder: DataFolder) -> Iterator[None]:
     """Be the only process that runs on this folder. Raises `Refused` when another one does."""
     try:
         handle = os.open(folder.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        _hand_over(folder.path / "lock")
     except PermissionError as error:
         raise Refused(f"no right to write in {folder.path}; change its owner or name another with --data") from error
     try:
@@ -211,3 +233,12 @@ def clear(folder: DataFolder) -> None:
         else:
             entry.unlink()
     open_folder(folder.path)
+
+
+def hand_over(folder: DataFolder) -> None:
+    """Give everything in the folder to the folder's own owner, where the caller may: a container's root for example."""
+    owner = folder.path.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for entry in [folder.path, *folder.path.rglob("*")]:
+        os.chown(entry, owner.st_uid, owner.st_gid, follow_symlinks=False)

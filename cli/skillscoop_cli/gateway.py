@@ -13,13 +13,12 @@ def path_pattern(template: str) -> str:
 
 
 def nginx_routes(paths_of: Mapping[str, Iterable[str]]) -> str:
-    """An nginx include with one upstream per service and two maps, for clients' and for operators' listener.
+    """An nginx include with two maps from path to address, for clients' and for operators' listener.
 
     `paths_of` maps a service's name to its path templates. Paths without parameters come first, as exact matches.
     Operators' routes (`/v1/admin/`) are in the second map only.
     """
     lines = ["# Generated from the services' routes; a test refuses a stale copy."]
-    lines += [f"upstream {service} {{ server {service}-api:8000; keepalive 16; }}" for service in paths_of]
     for variable, wanted in (("public_service", False), ("operators_service", True)):
         lines += ["", f"map $uri ${variable} {{", '    default "";']
         for service, templates in paths_of.items():
@@ -29,6 +28,6 @@ def nginx_routes(paths_of: Mapping[str, Iterable[str]]) -> str:
                 if not template.startswith(("/v1/", "/webhooks/")):
                     continue
                 key = f'"~{path_pattern(template)}"' if "{" in template else f'"{template}"'
-                lines.append(f"    {key} {service};")
+                lines.append(f"    {key} {service}-api:8000;")
         lines.append("}")
     return "\n".join(lines) + "\n"

@@ -33,3 +33,9 @@ def main() -> None:
         # Whoever read our output has read enough (`skillscoop openapi | head`).
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # A full disk, a file of somebody else: the machine's trouble, not a defect of ours.
+        print(
+            f"skillscoop: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr
+        )
+        sys.exit(2)

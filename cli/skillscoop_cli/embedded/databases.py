@@ -3,16 +3,12 @@
 import hashlib
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from skillscoop_cli.embedded.composition import SERVICES, migrations_of
 from skillscoop_cli.failures import Refused
 from skillscoop_cli.folder import DataFolder, write_private
-
-
-def url_of(folder: DataFolder, service: str) -> str:
-    """Address of a service's database."""
-    return f"sqlite:///{folder.database(service)}"
 
 
 def migrate_all(folder: DataFolder) -> dict[str, str]:
@@ -39,18 +35,47 @@ def migrate_all(folder: DataFolder) -> dict[str, str]:
 
 
 def _migrate(folder: DataFolder, service: str) -> None:
+    """Migrate a copy and put it in the file's place: scripts do not run in one transaction on SQLite, so a process
+    killed in the middle of them must leave the old file, never half of a new one."""
     from alembic.util.exc import CommandError
     from skillscoop_chassis.migrations import migrate
     from sqlalchemy.exc import DatabaseError
 
+    file = folder.database(service)
+    copy = file.with_suffix(".new")
     try:
-        migrate(url_of(folder, service), migrations_of(service))
+        for leftover in (copy, *_beside(copy)):
+            leftover.unlink(missing_ok=True)
+        if file.exists():
+            _copied(file, copy)
+        migrate(f"sqlite:///{copy}", migrations_of(service))
+        _folded(copy)
+        copy.replace(file)
     except (CommandError, DatabaseError, sqlite3.DatabaseError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise Refused(
             f"the database {folder.database(service)} cannot be brought up to date ({reason}); "
             "start with --fresh to begin again, or name another folder with --data"
         ) from error
+
+
+def _copied(file: Path, copy: Path) -> None:
+    """Copy a database and leave nothing of it in a journal, which would otherwise be applied to its successor."""
+    with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(copy)) as new:
+        old.backup(new)
+    _folded(file)
+
+
+def _folded(file: Path) -> None:
+    """Bring what stands in the journal into the file itself."""
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for journal in _beside(file):
+        journal.unlink(missing_ok=True)
+
+
+def _beside(file: Path) -> tuple[Path, Path]:
+    return file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")
 
 
 def _digest(migrations: Path) -> str:

@@ -1,10 +1,10 @@
-"""`token`: be somebody."""
+"""`token` and `issuer`: be somebody, and let others check that."""
 
 from typing import Annotated
 
 import typer
 
-from skillscoop_cli.verbs.options import Data
+from skillscoop_cli.verbs.options import Data, Port
 
 
 def token(
@@ -27,6 +27,24 @@ def token(
     typer.echo(issue(key, user, role or [], length, wall_time()))
 
 
+def issuer(
+    host: Annotated[str, typer.Option("--host", help="Address to answer at.")] = "127.0.0.1",
+    port: Port = 8090,
+    data: Data = None,
+) -> None:
+    """Serve the development issuer's public keys at /.well-known/jwks.json, for services in other processes."""
+    from skillscoop_cli.folder import chosen, hand_over, open_folder
+    from skillscoop_cli.issuer import key_of
+    from skillscoop_cli.key_server import serve
+
+    folder = open_folder(chosen(data))
+    key_of(folder)
+    # A container's root makes what the machine's user has to read for `token`.
+    hand_over(folder)
+    serve(folder.jwks, host, port)
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the verbs of this file."""
-    app.command()(token)
+    for verb in (token, issuer):
+        app.command()(verb)
