@@ -14,7 +14,6 @@ from skillscoop_messages.transport.base import Transport
 from skillscoop_notifications.adapters.file_sink import file_mailer
 from skillscoop_notifications.adapters.letters import letter_writer
 from skillscoop_notifications.adapters.mail import Mailer
-from skillscoop_notifications.adapters.smtp import smtp_mailer
 from skillscoop_notifications.adapters.stream import Hub
 from skillscoop_notifications.api import PUBLIC_PATHS, routers
 from skillscoop_notifications.jobs import jobs
@@ -73,4 +72,6 @@ def _transport(settings: NotificationsSettings) -> Transport:
 def _mailer(settings: NotificationsSettings, clocks: Clocks) -> Mailer:
     if settings.smtp_url is None:
         return file_mailer(settings.mail_folder, settings.mail_from, clocks.wall)
+    from skillscoop_notifications.adapters.smtp import smtp_mailer
+
     return smtp_mailer(settings.smtp_url.get_secret_value(), settings.mail_from, clocks.wall)

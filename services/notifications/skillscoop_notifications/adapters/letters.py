@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mrml
-from jinja2 import Environment, StrictUndefined, Template
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _FOLDER = files(__package__) / "templates"
 
@@ -34,22 +35,26 @@ Write = Callable[[str, str, str, Mapping[str, Any]], Letter]
 
 
 def letter_writer(link_base: str | None) -> Write:
-    """A function (delivery id, address, template, data) -> Letter; the templates are compiled once, here.
+    """A function (delivery id, address, template, data) -> Letter; each template is compiled once, when first used.
 
     Values are escaped in the HTML. `link_base` is the address of the pages people use, without a final slash; None
     leaves links out.
     """
-    pairs = {name: _compiled(name) for name in ("notice", "code")}
 
     def write(id_: str, to: str, template: str, data: Mapping[str, Any]) -> Letter:
         said = _code_words(data) if template == "code" else _notice_words(data, link_base)
-        pair = pairs[template]
+        pair = _compiled(template)
         return Letter(id_, to, said["title"], pair.text.render(said), pair.html.render(said))
 
     return write
 
 
+@cache
 def _compiled(name: str) -> _Pair:
+    # Imported when the first mail is written: most processes never write one, and keep their memory.
+    import mrml
+    from jinja2 import Environment, StrictUndefined
+
     # MJML becomes HTML while it still holds the template's own tags; values are filled in, escaped, for each mail.
     html = mrml.to_html((_FOLDER / f"{name}.mjml").read_text("utf-8")).content
     text = (_FOLDER / f"{name}.txt").read_text("utf-8")
