@@ -52,7 +52,7 @@ def payment_event(payment: Payment, fact: payments.Fact) -> Event | None:
             return PaymentFailed.model_validate({**base, "reason": told.failure.code})
         case payments.Canceled():
             return PaymentCanceled.model_validate({**base, "reason": told.reason})
-        case payments.Delivered(returned=True):
+        case payments.Returned():
             return PaymentReturned.model_validate({**base, "returned": payment.paid})
     return None
 

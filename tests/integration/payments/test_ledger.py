@@ -33,7 +33,7 @@ async def count(desk: Desk) -> int:
 
 async def refused(desk: Desk, statement: str, values: dict[str, object] | None = None) -> None:
     before = await count(desk)
-    with pytest.raises(Exception, match="(?i)ledger|constraint|truncate|immutable"):
+    with pytest.raises(Exception, match=r"(?i)ledger|constraint|truncate|immutable"):
         async with desk.stage.service.database.begin() as tx:
             await tx.execute(text(statement), values)
     assert await count(desk) == before
@@ -50,14 +50,14 @@ async def test_a_balanced_journal_is_taken(desk: Desk) -> None:
      [("debit", 5), ("debit", 5)], [("neither", 5), ("credit", 5)]],
 )  # fmt: skip
 async def test_a_journal_that_does_not_balance_is_refused(desk: Desk, lines: list[tuple[str, int]]) -> None:
-    with pytest.raises(Exception, match="(?i)ledger|constraint"):
+    with pytest.raises(Exception, match=r"(?i)ledger|constraint"):
         await write(desk, "jrn_1", lines)
     assert await count(desk) == 0
 
 
 async def test_the_same_source_is_booked_once(desk: Desk) -> None:
     await write(desk, "jrn_1", BALANCED)
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         await write(desk, "jrn_2", BALANCED)
     assert await count(desk) == 3
 
@@ -99,7 +99,7 @@ async def test_a_line_of_another_transaction_waits_for_the_journal_and_is_then_r
 
 
 async def refused_line(desk: Desk, values: dict[str, object]) -> None:
-    with pytest.raises(Exception, match="(?i)ledger"):
+    with pytest.raises(Exception, match=r"(?i)ledger"):
         async with desk.stage.service.database.begin() as tx:
             await tx.execute(text(LINE), values)
 

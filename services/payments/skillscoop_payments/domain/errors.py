@@ -19,3 +19,10 @@ class NotHeld(PaymentsError):
 
 class SplitDoesNotMatch(PaymentsError):
     """The parts of a settlement do not add up to what the payment holds."""
+
+
+class IllegalMove(PaymentsError):
+    """A fact that cannot happen in this state: a mistake of ours, never of a caller. Names both."""
+
+    def __init__(self, fact: str, state: str) -> None:
+        super().__init__(f"{fact} cannot happen while {state}")

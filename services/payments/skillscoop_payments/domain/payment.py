@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from skillscoop_payments.domain.errors import NotHeld
+from skillscoop_payments.domain.errors import IllegalMove, NotHeld
 from skillscoop_payments.domain.observations import Booking, Failure, PaymentSeen, PaymentStatus
 
 State = Literal[
@@ -39,25 +39,6 @@ AFTER_LOOK: Mapping[PaymentStatus, State | Literal["dead"]] = MappingProxyType(
         "processing": "processing",
         "succeeded": "held",
         "dead": "dead",
-    }
-)
-
-# Every move there is: (state, command) -> states it may lead to. Commands not listed change nothing or are refused.
-MOVES: Mapping[tuple[State, str], frozenset[State]] = MappingProxyType(
-    {
-        **{
-            (state, "look"): frozenset({"requires_action", "processing", "held", "failed", "canceled", state})
-            for state in ("created", "requires_action", "processing")
-        },
-        **{(state, "look"): frozenset({state, "held"}) for state in ("failed", "canceled")},
-        **{
-            (state, "look"): frozenset({state}) for state in ("held", "settling", "settled", "returned", "charged_back")
-        },
-        **{(state, "reject"): frozenset({"failed"}) for state in ("created", "requires_action", "processing")},
-        ("created", "drop"): frozenset({"canceled"}),
-        ("held", "settle"): frozenset({"settling"}),
-        ("held", "refuse"): frozenset({"settling"}),
-        ("settling", "deliver"): frozenset({"settled", "returned"}),
     }
 )
 
@@ -195,10 +176,13 @@ class SettlementBegun:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """Every part arrived; `returned` when it was unwanted money."""
+class Settled:
+    """Every part arrived."""
 
-    returned: bool
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Unwanted money went back, all of it."""
 
 
 Fact = (
@@ -214,7 +198,24 @@ Fact = (
     | AnswerRepeated
     | Refused
     | SettlementBegun
-    | Delivered
+    | Settled
+    | Returned
+)
+
+# Every move there is: what happened -> the states it may happen in, and the state it leads to. Money that arrives
+# after all is held even where the payment was thought dead.
+MOVES: Mapping[type[Fact], tuple[frozenset[State], State]] = MappingProxyType(
+    {
+        ActionRequired: (OPEN, "requires_action"),
+        WentProcessing: (OPEN, "processing"),
+        Held: (OPEN | DEAD, "held"),
+        Failed: (OPEN, "failed"),
+        Canceled: (OPEN, "canceled"),
+        Refused: (frozenset({"held"}), "settling"),
+        SettlementBegun: (frozenset({"held"}), "settling"),
+        Settled: (frozenset({"settling"}), "settled"),
+        Returned: (frozenset({"settling"}), "returned"),
+    }
 )
 
 
@@ -315,7 +316,9 @@ def settle(payment: Payment) -> list[Fact]:
 
 def deliver(payment: Payment) -> list[Fact]:
     """Every leg arrived."""
-    return [Delivered(returned=payment.refuse_reason is not None)] if payment.state == "settling" else []
+    if payment.state != "settling":
+        return []
+    return [Settled() if payment.refuse_reason is None else Returned()]
 
 
 def must_close(payment: Payment) -> bool:
@@ -337,10 +340,13 @@ def answer(payment: Payment) -> Held | Failed | Canceled | None:
 
 
 def apply(payment: Payment, fact: Fact) -> Payment:
-    """The payment after the fact. The version rises with everything its parties can see."""
+    """The payment after the fact. The version rises with everything its parties can see.
+
+    Raises IllegalMove for a fact that cannot happen in this state, which no decision here ever gives.
+    """
     match fact:
         case Noted():
-            changed = replace(
+            return replace(
                 payment,
                 intent_ref=fact.intent_ref,
                 checkout_ref=fact.checkout_ref,
@@ -348,32 +354,32 @@ def apply(payment: Payment, fact: Fact) -> Payment:
                 secret=fact.secret,
                 checkout_url=fact.checkout_url,
             )
-            return replace(changed, version=payment.version)
-        case ActionRequired():
-            changed = replace(payment, state="requires_action")
-        case WentProcessing():
-            changed = replace(payment, state="processing")
-        case Declined():
-            changed = replace(payment, declined=fact.failure)
-        case Held():
-            changed = replace(payment, state="held", paid=fact.paid, secret=None, checkout_url=None)
         case Booked():
             return replace(payment, booking=fact.booking)
-        case Failed():
-            changed = replace(payment, state="failed", declined=fact.failure, secret=None, checkout_url=None)
-        case Canceled():
-            changed = replace(payment, state="canceled", cancel_reason=fact.reason, secret=None, checkout_url=None)
         case CancelWanted():
             return replace(payment, cancel_reason=payment.cancel_reason or fact.reason)
         case AnswerRepeated():
             return payment
+        case Declined():
+            return replace(payment, declined=fact.failure, version=payment.version + 1)
+    moved = replace(payment, state=_after(payment.state, fact), version=payment.version + 1)
+    match fact:
+        case Held():
+            return replace(moved, paid=fact.paid, secret=None, checkout_url=None)
+        case Failed():
+            return replace(moved, declined=fact.failure, secret=None, checkout_url=None)
+        case Canceled():
+            return replace(moved, cancel_reason=fact.reason, secret=None, checkout_url=None)
         case Refused():
-            changed = replace(payment, state="settling", refuse_reason=fact.reason)
-        case SettlementBegun():
-            changed = replace(payment, state="settling")
-        case Delivered():
-            changed = replace(payment, state="returned" if fact.returned else "settled")
-    return replace(changed, version=payment.version + 1)
+            return replace(moved, refuse_reason=fact.reason)
+    return moved
+
+
+def _after(state: State, fact: Fact) -> State:
+    origins, target = MOVES[type(fact)]
+    if state not in origins:
+        raise IllegalMove(type(fact).__name__, state)
+    return target
 
 
 def apply_all(payment: Payment, facts: list[Fact]) -> Payment:

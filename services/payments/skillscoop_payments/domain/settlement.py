@@ -11,7 +11,7 @@ from typing import Literal
 
 from skillscoop_messages.money import fee_of
 
-from skillscoop_payments.domain.errors import SplitDoesNotMatch
+from skillscoop_payments.domain.errors import IllegalMove, SplitDoesNotMatch
 from skillscoop_payments.domain.observations import RefundSeen
 from skillscoop_payments.domain.payment import About
 
@@ -35,21 +35,6 @@ PRIORITY: tuple[BlockedReason, ...] = (
     "insufficient_balance",
     "stripe_unavailable",
     "refund_pending",
-)
-
-# Every move of a leg: (from, what happened) -> to.
-LEG_MOVES: Mapping[tuple[Leg, str], Leg] = MappingProxyType(
-    {
-        ("waiting", "sent"): "sent",
-        ("waiting", "nothing_to_send"): "done",
-        ("sent", "made"): "done",
-        ("sent", "pending"): "pending",
-        ("pending", "made"): "done",
-        ("sent", "failed"): "failed",
-        ("pending", "failed"): "failed",
-        ("done", "failed"): "failed",
-        ("failed", "sent"): "sent",
-    }
 )
 
 
@@ -176,6 +161,20 @@ Fact = (
 )
 
 
+# Every move of a leg: what happened -> the states it may happen in, and the state it leads to.
+LEG_MOVES: Mapping[type[Fact], tuple[frozenset[Leg], Leg]] = MappingProxyType(
+    {
+        TransferSent: (frozenset({"waiting"}), "sent"),
+        FeeTookAll: (frozenset({"waiting"}), "done"),
+        TransferMade: (frozenset({"sent"}), "done"),
+        RefundSent: (frozenset({"waiting", "failed"}), "sent"),
+        RefundWaits: (frozenset({"sent"}), "pending"),
+        RefundMade: (frozenset({"sent", "pending"}), "done"),
+        RefundBroke: (frozenset({"sent", "pending", "done"}), "failed"),
+    }
+)
+
+
 def decide(
     settlement_id: str,
     payment_id: str,
@@ -299,35 +298,44 @@ def _reason(settlement: Settlement) -> BlockedReason | None:
 
 
 def apply(settlement: Settlement, fact: Fact) -> Settlement:
-    """The settlement after the fact."""
+    """The settlement after the fact.
+
+    Raises IllegalMove for a fact that cannot happen to its leg now, which no decision here ever gives.
+    """
+    settlement = replace(settlement, version=settlement.version + 1)
     match fact:
-        case Decided():
-            changed = replace(settlement, state="running", transfer_block=None, refund_block=None)
-        case TransferSent():
-            changed = replace(settlement, transfer="sent", transfer_block=None)
-        case FeeTookAll() | TransferMade():
-            changed = replace(settlement, transfer="done", transfer_block=None)
+        case TransferSent() | FeeTookAll() | TransferMade():
+            return replace(settlement, transfer=_after(settlement.transfer, fact), transfer_block=None)
         case RefundSent():
-            changed = replace(settlement, refund="sent", refund_block=None, refund_debited=False)
-        case RefundDebited():
-            changed = replace(settlement, refund_debited=True)
-        case RefundCredited():
-            changed = replace(settlement, refund_debited=False)
-        case RefundWaits():
-            changed = replace(settlement, refund="pending", refund_block="refund_pending")
+            leg = _after(settlement.refund, fact)
+            return replace(settlement, refund=leg, refund_block=None, refund_debited=False)
         case RefundMade():
-            changed = replace(settlement, refund="done", refund_block=None)
+            return replace(settlement, refund=_after(settlement.refund, fact), refund_block=None)
+        case RefundWaits():
+            return replace(settlement, refund=_after(settlement.refund, fact), refund_block="refund_pending")
         case RefundBroke():
-            changed = replace(settlement, refund="failed", refund_block="refund_failed")
+            return replace(settlement, refund=_after(settlement.refund, fact), refund_block="refund_failed")
+        case RefundDebited():
+            return replace(settlement, refund_debited=True)
+        case RefundCredited():
+            return replace(settlement, refund_debited=False)
+        case Decided():
+            return replace(settlement, state="running", transfer_block=None, refund_block=None)
         case LegBlocked("transfer"):
-            changed = replace(settlement, transfer_block=fact.reason)
+            return replace(settlement, transfer_block=fact.reason)
         case LegBlocked():
-            changed = replace(settlement, refund_block=fact.reason)
+            return replace(settlement, refund_block=fact.reason)
         case Blocked():
-            changed = replace(settlement, blocked_reason=fact.reason)
+            return replace(settlement, blocked_reason=fact.reason)
         case Completed():
-            changed = replace(settlement, state="completed", blocked_reason=None)
-    return replace(changed, version=settlement.version + 1)
+            return replace(settlement, state="completed", blocked_reason=None)
+
+
+def _after(leg: Leg, fact: Fact) -> Leg:
+    origins, target = LEG_MOVES[type(fact)]
+    if leg not in origins:
+        raise IllegalMove(type(fact).__name__, leg)
+    return target
 
 
 def apply_all(settlement: Settlement, facts: list[Fact]) -> Settlement:

@@ -193,7 +193,7 @@ async def _record(
             refund_ref=refund_ref,
             new_refund=any(isinstance(fact, settlements.RefundSent) for fact in facts),
         )
-    journals = [journal for fact in facts if (journal := _journal(after, fact)) is not None]
+    journals = [journal for fact in facts if (journal := journal_of(after, fact)) is not None]
     if journals:
         await ledger_rows.post(tx, journals, payment.about, payment.id)
     for fact in facts:
@@ -224,7 +224,7 @@ async def _deliver(tx: Transaction, payment: Payment, told: Story) -> None:
     await payment_rows.save(tx, payment, None)
 
 
-def _journal(settlement: Settlement, fact: settlements.Fact) -> Journal | None:
+def journal_of(settlement: Settlement, fact: settlements.Fact) -> Journal | None:
     """What a fact means for the books; None where no money has moved."""
     currency, milestone_id = settlement.about.currency, settlement.about.milestone_id
     match fact:
