@@ -48,12 +48,12 @@ class Installation:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def up(self, port: int = 0) -> tuple[subprocess.Popen[str], str]:
+    def up(self, port: int = 0, *options: str) -> tuple[subprocess.Popen[str], str]:
         """Start `up` and wait for its line; the process and the address."""
         errors = self.errors.open("a")
         self._open.append(errors)
         process = subprocess.Popen(
-            [PROGRAM, "up", "--port", str(port)],
+            [PROGRAM, "up", "--port", str(port), *options],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

@@ -1,4 +1,4 @@
-"""Writes the documents made from the services' own routes: `python -m skillscoop_cli.documents.generate [--check] [root]`.
+"""Writes what is made from the services' routes: `python -m skillscoop_cli.documents.generate [--check] [root]`.
 
 The OpenAPI document for clients and the merged one, the problems a client may meet, and the gateway's routes.
 """
@@ -21,8 +21,9 @@ OPERATORS = "/v1/admin/"
 _PROBLEMS = """\
 # Problems
 
-Every error is an `application/problem+json` document (RFC 9457) with a stable `code`. Made from the services' own tables
-by `python -m skillscoop_cli.documents.generate`; do not edit by hand. Input is never echoed; `errors` points into it.
+Every error is an `application/problem+json` document (RFC 9457) with a stable `code`. Made from the services' own
+tables by `python -m skillscoop_cli.documents.generate`; do not edit by hand. Input is never echoed; `errors` points
+into it.
 
 | code | status | title | what it means |
 |---|---|---|---|

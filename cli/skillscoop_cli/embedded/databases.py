@@ -34,6 +34,21 @@ def migrate_all(folder: DataFolder) -> dict[str, str]:
     return done
 
 
+def refuse_damaged(folder: DataFolder) -> None:
+    """Raises `Refused` when one of the folder's files is no SQLite database."""
+    for file in (folder.bus, *folder.path.glob("databases/*.sqlite"), *folder.simulator.glob("*.sqlite3")):
+        if not file.exists():
+            continue
+        try:
+            with closing(sqlite3.connect(file)) as database:
+                database.execute("PRAGMA schema_version")
+        except sqlite3.DatabaseError as error:
+            raise Refused(
+                f"{file} cannot be used ({error}); start with --fresh to begin again, "
+                "or name another folder with --data"
+            ) from error
+
+
 def _migrate(folder: DataFolder, service: str) -> None:
     """Migrate a copy and put it in the file's place: scripts do not run in one transaction on SQLite, so a process
     killed in the middle of them must leave the old file, never half of a new one."""

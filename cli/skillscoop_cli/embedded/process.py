@@ -47,6 +47,8 @@ async def _played(folder: DataFolder, port: int, play: Callable[[Any], Awaitable
             stopped = True
             task.cancel()
             loop.call_later(LAST_SECONDS, os._exit, 0)
+            # And should the loop itself be over by then, and only some library's thread refuse to end:
+            signal.alarm(int(LAST_SECONDS) + 1)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -9,13 +9,11 @@ Whatever the process is killed in the middle of, the same call on the same folde
 import asyncio
 import json
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import httpx2
 import stripe_simulator
@@ -27,14 +25,13 @@ from skillscoop_messages.clock import wall_time
 
 from skillscoop_cli.embedded import composition, post
 from skillscoop_cli.embedded.clock import offset_in
-from skillscoop_cli.embedded.databases import migrate_all
+from skillscoop_cli.embedded.databases import migrate_all, refuse_damaged
 from skillscoop_cli.embedded.front import SIMULATOR, Front
 from skillscoop_cli.embedded.server import LOOPBACK, bound, serving
 from skillscoop_cli.failures import CheckFailed, Refused
 from skillscoop_cli.folder import DataFolder, locked, open_folder, write_private
 from skillscoop_cli.issuer import issue, key_of
 
-T = TypeVar("T")
 READY_SECONDS = 30.0
 
 
@@ -60,20 +57,6 @@ def refuse_live_keys(environment: Mapping[str, str]) -> None:
 
 
 @asynccontextmanager
-async def _undamaged(opening: AbstractAsyncContextManager[T], file: Path) -> AsyncIterator[T]:
-    """Enter `opening`. Raises `Refused` when its file turns out to be no database, or not writable."""
-    try:
-        entered = await opening.__aenter__()
-    except sqlite3.DatabaseError as error:
-        raise Refused(
-            f"{file} cannot be used ({error}); start with --fresh, or name another folder with --data"
-        ) from error
-    async with AsyncExitStack() as stack:
-        stack.push_async_exit(opening)
-        yield entered
-
-
-@asynccontextmanager
 async def running(data: Path | DataFolder, port: int = 0) -> AsyncIterator[Embedded]:
     """Run everything on the data folder for the block; port 0 takes any free one.
 
@@ -85,6 +68,7 @@ async def running(data: Path | DataFolder, port: int = 0) -> AsyncIterator[Embed
         stack.enter_context(locked(folder))
         key = key_of(folder)
         secrets = composition.secrets_of(folder)
+        refuse_damaged(folder)
         migrate_all(folder)
         listening = bound(port)
         stack.callback(listening.close)
@@ -94,8 +78,8 @@ async def running(data: Path | DataFolder, port: int = 0) -> AsyncIterator[Embed
         simulator = stripe_simulator.create_app(
             composition.simulator_settings(folder, url + SIMULATOR, url, secrets), now=clocks.business
         )
-        await stack.enter_async_context(_undamaged(stripe_simulator.running(simulator), folder.simulator))
-        transport = await stack.enter_async_context(_undamaged(post.opened(folder), folder.bus))
+        await stack.enter_async_context(stripe_simulator.running(simulator))
+        transport = await stack.enter_async_context(post.opened(folder))
         built = {
             name: composition.build(name, folder, url, url + SIMULATOR, secrets, clocks, transport)
             for name in composition.SERVICES

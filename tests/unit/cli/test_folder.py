@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,14 +57,54 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         open_folder(tmp_path / "data")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_rights_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+@pytest.fixture
+def not_root() -> Iterator[None]:
+    """Be a user without special rights: root may write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65_534)
     try:
-        with pytest.raises(Refused, match="no right"):
-            open_folder(tmp_path / "data")
+        yield
     finally:
-        tmp_path.chmod(0o700)
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that also somebody without special rights can reach."""
+    with tempfile.TemporaryDirectory(prefix="skillscoop-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_folder_without_rights_is_refused(open_to_all: Path, request: pytest.FixtureRequest) -> None:
+    open_to_all.chmod(0o555)
+    request.getfixturevalue("not_root")
+    with pytest.raises(Refused, match="no right"):
+        open_folder(open_to_all / "data")
+
+
+def test_a_database_of_somebody_else_is_named(open_to_all: Path, request: pytest.FixtureRequest) -> None:
+    open_to_all.chmod(0o777)
+    file = open_folder(open_to_all / "data").database("contracts")
+    file.write_text("")
+    file.chmod(0o000)
+    for entry in (file.parents[1], file.parent, *file.parents[1].iterdir()):
+        entry.chmod(0o777)
+    request.getfixturevalue("not_root")
+    with pytest.raises(Refused, match=r"no right to write .*contracts\.sqlite"):
+        open_folder(open_to_all / "data")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for others")
+def test_what_root_makes_in_somebodys_folder_is_theirs(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    os.chown(tmp_path / "data", 65_534, 65_534)
+    folder = open_folder(tmp_path / "data")
+    write_private(folder.secrets, "{}")
+    owners = {entry.stat().st_uid for entry in folder.path.rglob("*")}
+    assert owners == {65_534}
 
 
 def test_only_one_process_runs_on_a_folder(tmp_path: Path) -> None:
