@@ -23,6 +23,7 @@ FROM python:${PYTHON}-slim
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin skillscoop \
     && mkdir /data && chown skillscoop /data
 COPY --from=build /app /app
+COPY deploy/docker/healthcheck.py /app/healthcheck.py
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /app
 USER skillscoop
