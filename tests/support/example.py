@@ -161,6 +161,13 @@ async def pay_thing(
     return await work.reply(_thing(changed), version=changed["version"])
 
 
+@router.post("/v1/things/{id}/touch", response_model=Thing)
+async def touch_thing(id: str, work: Annotated[Work, Depends(transaction, scope="function")]) -> Response:
+    """A command without fields."""
+    tx = await work.begin()
+    return await work.reply(_thing(await _locked(tx, id, work.actor.id)))
+
+
 @router.post("/v1/files", response_model=Size)
 async def upload_file(file: UploadFile) -> Size:
     """Count the bytes of a file."""

@@ -260,3 +260,14 @@ async def test_new_cursor_secret_signs_and_the_old_one_still_verifies(
         async with client(after) as http:
             assert (await http.get(f"/v1/things?cursor={cursor}", headers=ada)).status_code == status
         await after.database.close()
+
+
+async def test_commands_without_fields_take_nothing_or_an_empty_object(
+    http: httpx2.AsyncClient, ada: dict[str, str], thing: str
+) -> None:
+    assert (await http.post(f"{thing}/touch", headers=ada)).status_code == 200
+    assert (await http.post(f"{thing}/touch", json={}, headers=ada)).status_code == 200
+    more = await http.post(f"{thing}/touch", json={"force": True}, headers=ada)
+    assert code(more) == (422, "invalid_request")
+    assert more.json()["errors"][0]["pointer"] == "/force"
+    assert (await http.post(f"{thing}/touch", json=[], headers=ada)).status_code == 422

@@ -43,6 +43,7 @@ class Facts:
     actor: Any = None
     token_expires: float | None = None
     body: bytes = b""
+    is_json: bool = False
     digest: Any = None
 
     def fingerprint(self) -> str:
@@ -201,4 +202,5 @@ async def checked_receive(scope: Scope, receive: Receive, rule: BodyRule, facts:
         if media_type(scope) != "application/json":
             raise Problem("media_type_unsupported", "Send application/json.")
         check_json(facts.body)
+        facts.is_json = True
     return replayed(facts.body, receive)

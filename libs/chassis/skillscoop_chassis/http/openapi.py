@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from skillscoop_chassis.http.examples import add_examples
 from skillscoop_chassis.http.problems import PROBLEM_CONTENT, PROBLEM_SCHEMA, documented
 from skillscoop_chassis.http.work import money_transaction, transaction
 
@@ -62,6 +63,7 @@ def complete_document(document: dict[str, Any], app: FastAPI, public: tuple[str,
             operation = document["paths"][route.path_format].get(method.lower())
             if operation is not None:
                 _complete(operation, method, route, uses, is_public=_is_public(route.path_format, open_paths))
+                add_examples(operation, schemas)
     return document
 
 

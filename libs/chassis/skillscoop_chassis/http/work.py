@@ -7,6 +7,7 @@ the answer would leave before the commit, and a crash in between would break a p
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -16,10 +17,11 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from skillscoop_chassis.http.bodies import Facts
 from skillscoop_chassis.http.edge import facts
 from skillscoop_chassis.http.idempotency import Claim, claim, remember
 from skillscoop_chassis.http.paging import Cursor, PageParams, open_cursor
-from skillscoop_chassis.http.problems import Problem, precondition_failed, precondition_required
+from skillscoop_chassis.http.problems import Problem, invalid_fields, precondition_failed, precondition_required
 from skillscoop_chassis.identity import Actor
 
 if TYPE_CHECKING:
@@ -122,6 +124,7 @@ class Work(Asking):
 
     def __init__(self, request: Request, stack: AsyncExitStack, *, key_required: bool) -> None:
         super().__init__(request, stack)
+        _refuse_fields_of_commands_without(request, self._facts)
         self._key = _idempotency_key(request, required=key_required)
         self._tx: SqlTransaction | None = None
         self._claim: Claim | None = None
@@ -183,6 +186,17 @@ class Work(Asking):
         if self._claim is not None and self._tx is not None and 200 <= status < 300:
             await remember(self._tx, self._claim, status, sent, bytes(answer.body).decode())
         return answer
+
+
+def _refuse_fields_of_commands_without(request: Request, known: Facts) -> None:
+    """A route that declares no body takes `{}` or nothing; raises Problem invalid_request (422) for more."""
+    if not known.is_json or getattr(request.scope.get("route"), "body_field", None) is not None:
+        return
+    sent = json.loads(known.body)
+    if not isinstance(sent, dict):
+        raise invalid_fields([{"loc": ("body",), "type": "dict_type"}])
+    if sent:
+        raise invalid_fields([{"loc": ("body", name), "type": "extra_forbidden"} for name in sent])
 
 
 def _idempotency_key(request: Request, *, required: bool) -> str | None:
