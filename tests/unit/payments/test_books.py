@@ -35,7 +35,7 @@ class Life:
 
     def see_payment(self, booked: bool) -> None:
         booking = Booking("txn_fund", self.price, self.cost, self.price - self.cost, "usd") if booked else None
-        seen = PaymentSeen("succeeded", intent_ref="pi_1", charge_ref="ch_1", paid=self.price, booking=booking)
+        seen = PaymentSeen("paid", intent_ref="pi_1", charge_ref="ch_1", paid=self.price, booking=booking)
         before = self.payment.booked
         self.payment = payments.apply_all(self.payment, payments.look(self.payment, seen))
         if self.payment.booked and not before:
@@ -118,7 +118,7 @@ STEPS = {
     "payee_ready": lambda life: life.advance(payee_ready=True),
     "transferred": lambda life: life.transferred(),
     "refund_pending": lambda life: life.refunded("pending"),
-    "refunded": lambda life: life.refunded("succeeded"),
+    "refunded": lambda life: life.refunded("delivered"),
     "refund_failed": lambda life: life.refunded("failed"),
 }
 

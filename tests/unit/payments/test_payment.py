@@ -38,7 +38,7 @@ def a_payment(state: State = "created", kind: payments.Kind = "payment_intent", 
 
 def a_look(status: PaymentStatus, **more: object) -> PaymentSeen:
     seen = PaymentSeen(status, intent_ref="pi_1", client_secret="pi_1_secret")
-    if status == "succeeded":
+    if status == "paid":
         seen = replace(seen, paid=5_000, charge_ref="ch_1")
     return replace(seen, **more)
 
@@ -64,16 +64,16 @@ def test_a_look_moves_forward_or_not_at_all_and_a_second_one_changes_nothing(
     if state in PAID:
         assert after.state == state
     elif state in DEAD:
-        assert after.state == ("held" if status == "succeeded" else state)
+        assert after.state == ("held" if status == "paid" else state)
     else:
-        expected = {"dead": "canceled", "succeeded": "held", "processing": "processing"}
+        expected = {"dead": "canceled", "paid": "held", "processing": "processing"}
         assert after.state == expected.get(status, "requires_action")
     assert payments.look(after, a_look(status, booking=BOOKING)) == []
-    assert after.booked == (status == "succeeded")
+    assert after.booked == (status == "paid")
 
 
-@given(st.permutations([a_look("awaiting_payer"), a_look("processing"), a_look("succeeded"),
-                        a_look("succeeded", booking=BOOKING), a_look("succeeded", booking=BOOKING)]))  # fmt: skip
+@given(st.permutations([a_look("awaiting_payer"), a_look("processing"), a_look("paid"),
+                        a_look("paid", booking=BOOKING), a_look("paid", booking=BOOKING)]))  # fmt: skip
 def test_looks_in_any_order_end_held_and_booked_once(looks: list[PaymentSeen]) -> None:
     payment, facts = a_payment(), []
     for seen in looks:
@@ -132,5 +132,5 @@ def test_money_is_refused_once_and_only_where_it_is() -> None:
 def test_money_booked_in_another_currency_is_not_posted() -> None:
     payment = a_payment()
     euros = replace(BOOKING, currency="eur")
-    after = payments.apply_all(payment, payments.look(payment, a_look("succeeded", booking=euros)))
+    after = payments.apply_all(payment, payments.look(payment, a_look("paid", booking=euros)))
     assert (after.state, after.booked) == ("held", False)

@@ -78,7 +78,7 @@ def test_an_intent_is_paid_only_with_a_charge_that_succeeded() -> None:
     entry = {"id": "txn_1", "amount": 500, "fee": 45, "net": 455, "currency": "usd"}
     charge = {"id": "ch_1", "status": "succeeded", "balance_transaction": entry}
     seen = stripe_shapes.payment({**base, "latest_charge": charge})
-    assert (seen.status, seen.paid, seen.origin.operation_id) == ("succeeded", 500, "op_1")
+    assert (seen.status, seen.paid, seen.origin.operation_id) == ("paid", 500, "op_1")
     assert seen.booking is not None and seen.booking.fee == 45
 
 

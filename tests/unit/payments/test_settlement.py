@@ -22,7 +22,7 @@ FACTS = {
     settlements.RefundMade: settlements.RefundMade(),
     settlements.RefundBroke: settlements.RefundBroke(),
 }
-DONE = RefundSeen("re_1", 6_000, "succeeded", debit_ref="txn_1")
+DONE = RefundSeen("re_1", 6_000, "delivered", debit_ref="txn_1")
 
 
 def decided(to_freelancer: int, *, bps: int = 0, fixed: int = 0) -> Settlement:
@@ -110,7 +110,7 @@ def test_the_payee_is_waited_for_and_told_of_once() -> None:
 
 def test_a_refund_is_believed_only_when_it_left_the_balance() -> None:
     settlement = running(0)
-    early = RefundSeen("re_1", 10_000, "succeeded")
+    early = RefundSeen("re_1", 10_000, "delivered")
     assert settlements.refund_seen(settlement, early) == []
     facts = settlements.refund_seen(settlement, DONE)
     assert facts == [settlements.RefundDebited("txn_1"), settlements.RefundMade(), settlements.Completed()]

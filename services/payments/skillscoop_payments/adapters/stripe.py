@@ -114,7 +114,7 @@ class StripeGateway:
                 case "close_payment":
                     subject: Subject = "checkout" if "checkout" in parameters else "payment"
                     seen = await self.look(subject, str(next(iter(parameters.values()))))
-                    return seen if getattr(seen, "status", None) in ("succeeded", "dead") else None
+                    return seen if getattr(seen, "status", None) in ("paid", "dead") else None
                 case "create_transfer":
                     pages = await self._client.v1.transfers.list_async(
                         {"transfer_group": parameters["transfer_group"], "limit": 100}

@@ -24,13 +24,13 @@ INTENT_STATUS: Mapping[str, PaymentStatus] = {
     "requires_action": "awaiting_authentication",
     "processing": "processing",
     "requires_capture": "processing",
-    "succeeded": "succeeded",
+    "succeeded": "paid",
     "canceled": "dead",
 }
 REFUND_STATUS: Mapping[str, RefundStatus] = {
     "pending": "pending",
     "requires_action": "pending",
-    "succeeded": "succeeded",
+    "succeeded": "delivered",
     "failed": "failed",
     "canceled": "canceled",
 }
@@ -70,7 +70,7 @@ def payment(body: Json) -> PaymentSeen:
     charge = body.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else None
     status = INTENT_STATUS.get(body["status"], "processing")
-    if status == "succeeded" and (charge is None or charge.get("status") != "succeeded"):
+    if status == "paid" and (charge is None or charge.get("status") != "succeeded"):
         # An intent may call itself done; only a charge that succeeded is money.
         status = "processing"
     action = (body.get("next_action") or {}).get("redirect_to_url") or {}
@@ -78,10 +78,10 @@ def payment(body: Json) -> PaymentSeen:
         status,
         origin(body),
         intent_ref=body["id"],
-        charge_ref=charge["id"] if charge and status == "succeeded" else None,
+        charge_ref=charge["id"] if charge and status == "paid" else None,
         paid=int(body.get("amount_received") or 0),
-        booking=_booking(charge) if charge and status == "succeeded" else None,
-        failure=failure(body.get("last_payment_error")) if status != "succeeded" else None,
+        booking=_booking(charge) if charge and status == "paid" else None,
+        failure=failure(body.get("last_payment_error")) if status != "paid" else None,
         client_secret=body.get("client_secret"),
         checkout_url=action.get("url"),
     )
@@ -115,8 +115,8 @@ def checkout(body: Json) -> PaymentSeen:
 
 
 def _session_status(body: Json, inner: PaymentSeen | None) -> PaymentStatus:
-    if inner is not None and inner.status == "succeeded":
-        return "succeeded"
+    if inner is not None and inner.status == "paid":
+        return "paid"
     if body["status"] == "expired":
         return "dead"
     if body["status"] == "complete":

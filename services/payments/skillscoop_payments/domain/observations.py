@@ -7,8 +7,8 @@ The adapter makes these from the provider's answers; everything past it, webhook
 from dataclasses import dataclass
 from typing import Literal
 
-PaymentStatus = Literal["awaiting_payer", "awaiting_authentication", "processing", "succeeded", "dead"]
-RefundStatus = Literal["pending", "succeeded", "failed", "canceled"]
+PaymentStatus = Literal["awaiting_payer", "awaiting_authentication", "processing", "paid", "dead"]
+RefundStatus = Literal["pending", "delivered", "failed", "canceled"]
 Capability = Literal["active", "pending", "restricted", "rejected"]
 
 

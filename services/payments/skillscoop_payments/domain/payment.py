@@ -37,7 +37,7 @@ AFTER_LOOK: Mapping[PaymentStatus, State | Literal["dead"]] = MappingProxyType(
         "awaiting_payer": "requires_action",
         "awaiting_authentication": "requires_action",
         "processing": "processing",
-        "succeeded": "held",
+        "paid": "held",
         "dead": "dead",
     }
 )
@@ -224,9 +224,9 @@ def look(payment: Payment, seen: PaymentSeen) -> list[Fact]:
     facts: list[Fact] = [*_noted(payment, seen)]
     if payment.state in OPEN:
         facts += _while_open(payment, seen)
-    elif payment.state in DEAD and seen.status == "succeeded":
+    elif payment.state in DEAD and seen.status == "paid":
         facts.append(Held(seen.paid))
-    if seen.status == "succeeded" and seen.booking is not None and not payment.booked:
+    if seen.status == "paid" and seen.booking is not None and not payment.booked:
         # Booked in another currency it cannot be posted: it stays visibly unposted instead of falsifying the ledger.
         facts += [Booked(seen.booking)] if seen.booking.currency == payment.about.currency else []
     return facts

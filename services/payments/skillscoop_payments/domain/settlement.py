@@ -259,7 +259,7 @@ def refund_seen(settlement: Settlement, seen: RefundSeen) -> list[Fact]:
     if seen.status == "pending" and settlement.refund == "sent":
         facts.append(RefundWaits())
     # Success is believed once the money has left our balance: only then the ledger can say so too.
-    if seen.status == "succeeded" and settlement.refund != "done" and (facts or settlement.refund_debited):
+    if seen.status == "delivered" and settlement.refund != "done" and (facts or settlement.refund_debited):
         facts.append(RefundMade())
     return _finish(settlement, facts)
 
