@@ -1,0 +1,36 @@
+"""The story over processes of their own, PostgreSQL and RabbitMQ: the same code as in one process."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.fleet import Fleet, running_fleet
+from tests.support.installation import PROGRAM
+
+PATIENCE = 120
+
+
+def walk(fleet: Fleet) -> subprocess.CompletedProcess[str]:
+    """Walk the story against the fleet's front, as a person would."""
+    return subprocess.run(
+        [sys.executable, PROGRAM, "walk", "--url", fleet.url, "--data", str(fleet.data.path), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={name: value for name, value in os.environ.items() if not name.startswith("SKILLSCOOP_")},
+        check=False,
+    )
+
+
+async def test_the_story_holds_over_processes(
+    tmp_path: Path, postgres_server: object, rabbit_server: object, bus_namespace: str
+) -> None:
+    """Given five processes over PostgreSQL and RabbitMQ, when the story is walked, then every check holds."""
+    async with running_fleet(tmp_path / "data", postgres_server.url, rabbit_server.url, bus_namespace) as fleet:  # type: ignore[attr-defined]
+        done = await asyncio.to_thread(walk, fleet)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    told = json.loads(done.stdout)
+    assert told["ok"] is True
