@@ -20,11 +20,12 @@ class FreshDatabases:
         self._most = most
         self._left: list[str] = []
 
-    def new(self, purpose: str = "test") -> str:
-        """The address of a new empty database."""
+    def new(self, purpose: str = "test", template: str = "template0") -> str:
+        """The address of a new database: an empty one, or a copy of `template` to which nobody is connected."""
         name = f"skillscoop_{purpose}_{os.getpid()}_{os.urandom(4).hex()}"
         with psycopg.connect(self._server, autocommit=True) as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return sa.make_url(self._server).set(database=name).render_as_string(hide_password=False)
 
     def done_with(self, url: str) -> None:

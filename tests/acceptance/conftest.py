@@ -1,0 +1,125 @@
+"""The whole system for each situation: once on SQLite and the embedded post, once on PostgreSQL and RabbitMQ.
+
+One world per stack serves the whole run, since every test brings new people; after each of them nothing may be wrong
+anywhere in it. A world in which a test failed is thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from pytest_asyncio import is_async_test
+
+from tests.acceptance.job import Job, sight_of
+from tests.support.broker import remove_namespace
+from tests.support.databases import FreshDatabases
+from tests.support.invariants import invariants
+from tests.support.world import Ground, Templates, World, running_world
+
+HERE = Path(__file__).parent
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all situations, because the worlds live longer than a test."""
+    for item in items:
+        if HERE in item.path.parents and is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Remember whether the test itself failed, for what comes after it."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+@dataclass
+class Stage:
+    """Where worlds stand: the one in use, and how to make another. `servers`: databases and bus, None for embedded."""
+
+    folder: Path
+    templates: Templates
+    servers: tuple[FreshDatabases, str] | None
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _world: World | None = None
+    _made: int = 0
+
+    async def world(self) -> World:
+        """The world in use."""
+        if self._world is None:
+            self._made += 1
+            self._stack = AsyncExitStack()
+            ground = await self._stack.enter_async_context(self._ground())
+            running = running_world(self.folder / f"data{self._made}", ground)
+            self._world = await self._stack.enter_async_context(running)
+        return self._world
+
+    async def throw_away(self) -> None:
+        """End the world in use and remove what it stood on."""
+        self._world = None
+        await self._stack.aclose()
+
+    @asynccontextmanager
+    async def _ground(self) -> AsyncIterator[Ground]:
+        """A ground nothing has happened on."""
+        if self.servers is None:
+            yield self.templates.sqlite(self.folder / f"databases{self._made}")
+            return
+        fresh, bus = self.servers
+        ground = self.templates.servers(fresh, bus, f"t{os.urandom(5).hex()}")
+        try:
+            yield ground
+        finally:
+            for url in ground.databases.values():
+                fresh.done_with(url)
+            await asyncio.to_thread(remove_namespace, bus, ground.namespace)
+
+
+STACKS = ["embedded", pytest.param("servers", marks=pytest.mark.servers)]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=STACKS)
+async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """Each stack in turn."""
+    folder = tmp_path_factory.mktemp(f"world-{request.param}")
+    servers = None
+    if request.param == "servers":
+        servers = (request.getfixturevalue("fresh_databases"), request.getfixturevalue("rabbit_server").url)
+    made = Stage(folder, Templates(folder), servers)
+    yield made
+    await made.throw_away()
+    if servers is not None:
+        made.templates.done(servers[0])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """The whole system, running; when the test is over, nothing may be wrong in it."""
+    running = await stage.world()
+    yield running
+    if request.node.stash.get(FAILED, True):
+        await stage.throw_away()
+        return
+    try:
+        await running.stripe.no_more_faults()
+        await running.stripe.play("/webhooks", hold=False, duplicate=False, shuffle=False, drop=0)
+        await invariants(sight_of(running))
+    except BaseException:
+        await stage.throw_away()
+        raise
+
+
+@pytest.fixture
+def job(world: World) -> Job:
+    """New people who are about to work together."""
+    return Job(world, world.cast())
