@@ -1,0 +1,101 @@
+"""A service that runs: its jobs, its post, its health, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from skillscoop_chassis.process import run_process
+from skillscoop_chassis.service import Job, Service, running
+from skillscoop_chassis.settings import ServiceSettings
+from skillscoop_messages import later
+from skillscoop_messages.database import Transaction
+
+from tests.support.example import build
+
+
+async def test_running_service_is_ready_and_rings_its_alarms(service: Service, http: httpx2.AsyncClient) -> None:
+    rung = asyncio.Event()
+
+    async def ring(_tx: Transaction, key: str) -> None:
+        assert key == "ms_1"
+        rung.set()
+
+    service.alarms["contracts.ring"] = ring
+    async with running(service):
+        async with service.database.begin() as tx:
+            await later.wake(tx, "contracts.ring", "ms_1", tx.now() - timedelta(seconds=1))
+        assert service.post is not None
+        service.post.later.nudge()
+        async with asyncio.timeout(10):
+            await rung.wait()
+        ready = await http.get("/readyz")
+        assert (ready.status_code, ready.json()) == (200, {"status": "ok", "trouble": {}})
+        metrics = (await http.get("/metrics")).text
+        assert "outbox_oldest_unpublished_seconds 0.0" in metrics
+        assert 'messages_total{outcome="rung",subscriber="contracts.ring"} 1.0' in metrics
+
+
+async def test_failing_job_is_run_again(service: Service) -> None:
+    runs = asyncio.Semaphore(0)
+
+    async def job() -> None:
+        runs.release()
+        raise LookupError
+
+    service.jobs.append(Job("fails", timedelta(milliseconds=1), job))
+    async with running(service), asyncio.timeout(10):
+        for _ in range(3):
+            await runs.acquire()
+
+
+async def test_api_role_runs_no_jobs_and_takes_no_messages(service: Service) -> None:
+    heard: list[str] = []
+
+    async def job() -> None:
+        heard.append("job")
+
+    service.jobs.append(Job("job", timedelta(seconds=1), job))
+    async with running(service, "api"):
+        assert {task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("contracts.")} == {
+            "contracts.relay"
+        }
+    assert heard == []
+
+
+async def test_nothing_is_left_running(service: Service) -> None:
+    before = asyncio.all_tasks()
+    async with running(service):
+        pass
+
+    assert asyncio.all_tasks() == before
+
+
+async def test_not_ready_while_the_broker_is_in_trouble_or_the_process_ends(
+    service: Service, http: httpx2.AsyncClient
+) -> None:
+    async with running(service, "api"):
+        service.transport.away = "the broker is away"  # type: ignore[attr-defined]
+        blocked = await http.get("/readyz")
+        assert (blocked.status_code, blocked.json()["trouble"]) == (503, {"broker": "the broker is away"})
+        service.transport.away = None  # type: ignore[attr-defined]
+        service.vitals.stopping = True
+        assert (await http.get("/readyz")).status_code == 503
+        assert (await http.get("/livez")).status_code == 200
+
+
+def test_wrong_settings_end_with_one_line_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////tmp/secret-folder")
+    monkeypatch.setenv("PORT", "hunter2")
+    with pytest.raises(SystemExit) as ended:
+        run_process(build, ServiceSettings, argv=["--role", "api"])
+
+    told = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert {line.split(":")[0] for line in told} == {"BUS_URL", "PORT"}
+    assert not any("hunter2" in line or "secret-folder" in line for line in told)
