@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,7 +15,7 @@ from skillscoop_messages.clock import wall_time
 
 from skillscoop_cli.embedded.runner import Embedded
 from skillscoop_cli.failures import Refused
-from skillscoop_cli.folder import DataFolder
+from skillscoop_cli.folder import DataFolder, chosen
 from skillscoop_cli.issuer import issue, key_of
 from skillscoop_cli.story.narrator import Silent, Storyteller
 from skillscoop_cli.story.people import Cast, Person, cast_of
@@ -130,13 +131,14 @@ def _card(console: Console, installation: Embedded, cast: Cast, outcome: Outcome
     for number, what, method in _CARDS:
         lines.append(f"  {number}  {what:<22}{method}\n")
     lines.append("\nTry\n", style="bold")
+    data = "" if installation.folder.path == chosen(None) else f" --data {shlex.quote(str(installation.folder.path))}"
     for command in (
-        f"./skillscoop story {outcome.contract_id or 'ctr_…'}",
-        "./skillscoop walk",
-        "./skillscoop outbox",
-        "./skillscoop parked list",
-        "./skillscoop clock advance 14d",
-        f'curl -H "Authorization: Bearer $(./skillscoop token {cast.ada.id})" {url}/v1/contracts',
+        f"./skillscoop story {outcome.contract_id or 'ctr_…'}{data}",
+        f"./skillscoop walk{data}",
+        f"./skillscoop outbox{data}",
+        f"./skillscoop parked list{data}",
+        f"./skillscoop clock advance 14d{data}",
+        f'curl -H "Authorization: Bearer $(./skillscoop token {cast.ada.id}{data})" {url}/v1/contracts',
     ):
         lines.append(f"  {command}\n")
     lines.append("\nCtrl-C ends it; the data stays.", style="dim")

@@ -105,6 +105,9 @@ def open_folder(path: Path) -> DataFolder:
                     f"{path} is not a SkillScoop data folder: it holds {sorted(strangers)[0]!r} and no file 'format'; "
                     "name an empty or new folder with --data"
                 )
+            if path.stat().st_uid == os.geteuid():
+                # A folder that was there already, of a fresh clone for example, is open to everybody until now.
+                path.chmod(0o700)
             write_private(path / "format", json.dumps({"format": FORMAT}))
         _check_format(path)
         for sub in (path / "databases", folder.simulator, folder.files, folder.mail, folder.log.parent):

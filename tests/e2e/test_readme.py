@@ -2,16 +2,18 @@
 
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import httpx2
 import pytest
 
-from tests.support.installation import PATIENCE, ROOT, Installation
+from tests.support.installation import PATIENCE, PROGRAM, ROOT, Installation
 
 OURS = "./skillscoop "
-ELSEWHERE = {"docker compose up --build --wait": "tests/e2e/test_compose.py"}
-"""Commands that other tests run."""
+ELSEWHERE = {"docker compose up --build --wait"}
+"""Commands that need more than this machine may have; they are run where their parts are tested."""
 
 
 def shown_commands() -> Iterator[str]:
@@ -27,64 +29,25 @@ COMMANDS = sorted(set(shown_commands()))
 
 def test_the_readme_shows_commands_and_every_one_is_known() -> None:
     assert {"./skillscoop demo", "./skillscoop test --install-servers"} <= set(COMMANDS)
-    strangers = [command for command in COMMANDS if not command.startswith(OURS) and command not in ELSEWHERE]
-    assert strangers == []
+    assert [command for command in COMMANDS if not command.startswith(OURS) and command not in ELSEWHERE] == []
 
 
-def _verbs() -> list[str]:
-    return [command.removeprefix(OURS) for command in COMMANDS if command.startswith(OURS)]
+@dataclass(frozen=True)
+class House:
+    """An installation that runs, and a contract on it."""
+
+    command: Installation
+    url: str
+    contract_id: str
 
 
-@pytest.mark.parametrize("command", _verbs())
-def test_the_command_works(skillscoop: Installation, free_port: int, command: str) -> None:
-    verb, *rest = command.split()
-    special = SPECIAL.get(verb)
-    if special is not None:
-        special(skillscoop, rest, free_port)
-        return
-    done = skillscoop.run(verb, *rest)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
-
-
-def _demo(skillscoop: Installation, rest: list[str], port: int) -> None:
-    done = skillscoop.run("demo", *rest, "--exit", "--port", str(port))
-    assert done.returncode == 0, done.stderr
-
-
-def _test(skillscoop: Installation, rest: list[str], port: int) -> None:
-    """The option is known and a run passes; installing servers is the business of the machine that asks for it."""
-    assert rest in ([], ["--install-servers"])
-    done = skillscoop.run("test", "--no-servers", "-q", "tests/unit/cli/test_issuer.py")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert all(option in skillscoop.run("test", "--help").stdout for option in rest)
-
-
-def _up(skillscoop: Installation, rest: list[str], port: int) -> None:
-    process, url = skillscoop.up(port)
-    assert httpx2.get(f"{url}/readyz").status_code == 200
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE) == 0
-
-
-def _walk(skillscoop: Installation, rest: list[str], port: int) -> None:
-    _, url = skillscoop.up(port)
-    done = skillscoop.run("walk", *(url if word.startswith("http://") else word for word in rest))
-    assert done.returncode == 0, done.stderr
-
-
-def _operators(verb: str) -> Callable[[Installation, list[str], int], None]:
-    def run(skillscoop: Installation, rest: list[str], port: int) -> None:
-        skillscoop.up(port)
-        done = skillscoop.run(verb, *rest)
-        assert done.returncode == 0, done.stderr
-
-    return run
-
-
-def _story(skillscoop: Installation, rest: list[str], port: int) -> None:
-    _, url = skillscoop.up(port)
-    token = skillscoop.run("token", "ada").stdout.strip()
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One running installation for all commands that look at one."""
+    folder = tmp_path_factory.mktemp("house")
+    command = Installation(folder / "data", folder / "errors.txt")
+    _, url = command.up()
+    token = command.run("token", "ada").stdout.strip()
     body = {
         "title": "A logo",
         "freelancer_id": "grace",
@@ -92,30 +55,65 @@ def _story(skillscoop: Installation, rest: list[str], port: int) -> None:
         "milestones": [{"description": "The logo", "amount": 5_000}],
     }
     made = httpx2.post(f"{url}/v1/contracts", json=body, headers={"Authorization": f"Bearer {token}"}).json()
-    done = skillscoop.run("story", made["id"])
+    yield House(command, url, made["id"])
+    command.end()
+
+
+@pytest.mark.parametrize("command", [command.removeprefix(OURS) for command in COMMANDS if command.startswith(OURS)])
+def test_the_command_works(command: str, house: House, skillscoop: Installation, free_port: int) -> None:
+    verb, *rest = command.split()
+    if verb in SPECIAL:
+        SPECIAL[verb](house, skillscoop, rest, free_port)
+        return
+    words = {"<id>": house.contract_id, "http://127.0.0.1:8080": house.url}
+    done = house.command.run(verb, *(words.get(word, word) for word in rest))
     assert done.returncode == 0, done.stderr
-    assert "contracts.contract.created.v1" in done.stdout
+    assert done.stdout
 
 
-def _tail(skillscoop: Installation, rest: list[str], port: int) -> None:
-    """It never ends by itself, so only its words are asked for."""
-    assert skillscoop.run("tail", "--help").returncode == 0
+def _demo(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+    done = fresh.run("demo", *rest, "--exit", "--port", str(port))
+    assert done.returncode == 0, done.stderr
 
 
-def _doctor(skillscoop: Installation, rest: list[str], port: int) -> None:
-    done = skillscoop.run("doctor", "--port", str(port))
+def _test(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+    """The option is known and a run passes; installing servers is the business of the machine that asks for it."""
+    assert rest in ([], ["--install-servers"])
+    done = fresh.run("test", "--no-servers", "-q", "-p", "no:cacheprovider", "tests/unit/cli/test_issuer.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(option in fresh.run("test", "--help").stdout for option in rest)
+
+
+def _up(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+    process, url = fresh.up(port, *rest)
+    assert httpx2.get(f"{url}/readyz").status_code == 200
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+
+
+def _tail(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+    """It never ends by itself: its first line is awaited, then Ctrl-C."""
+    with subprocess.Popen(
+        [PROGRAM, "tail", house.contract_id],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=house.command.environment(),
+    ) as process:
+        assert process.stdout is not None
+        assert "contracts.contract.created.v1" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+
+
+def _doctor(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+    done = fresh.run("doctor", "--port", str(port))
     assert done.returncode == 0, done.stdout
 
 
-SPECIAL: dict[str, Callable[[Installation, list[str], int], None]] = {
+SPECIAL: dict[str, Callable[[House, Installation, list[str], int], None]] = {
     "demo": _demo,
     "test": _test,
     "up": _up,
-    "walk": _walk,
-    "story": _story,
     "tail": _tail,
     "doctor": _doctor,
-    "outbox": _operators("outbox"),
-    "parked": _operators("parked"),
-    "operations": _operators("operations"),
 }

@@ -25,10 +25,12 @@ def test_a_new_folder_is_made_private_and_opens_again(tmp_path: Path) -> None:
     assert open_folder(tmp_path / "data") == folder
 
 
-def test_an_empty_folder_left_by_a_crash_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / ".new-half").write_text("")
-    assert open_folder(tmp_path / "data").path.is_dir()
+def test_an_empty_folder_is_taken_and_made_private(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
+    (tmp_path / "data" / ".new-left-by-a-crash").write_text("")
+    (tmp_path / "data" / ".gitignore").write_text("*")
+    folder = open_folder(tmp_path / "data")
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
 
 
 def test_somebody_elses_folder_is_refused_and_left_alone(tmp_path: Path) -> None:

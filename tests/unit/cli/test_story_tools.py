@@ -7,6 +7,7 @@ from skillscoop_cli.story.client import Api
 from skillscoop_cli.story.ledger import changes, unexplained
 from skillscoop_cli.story.pages import fill_in, first_form
 from skillscoop_cli.story.people import cast_of
+from skillscoop_cli.story.walk import by_service
 
 PAGE = """
 <form method="post" action="pay"><input name="number"><input name="exp"><input type="hidden" name="token" value="t1">
@@ -85,3 +86,12 @@ async def test_another_answer_than_expected_is_told_with_its_code() -> None:
             CheckFailed, match=r"Ada: POST /v1/x should be answered 200: 409 revision_outdated: Revision 2"
         ):
             await Api(http, lambda path: "http://api.test").call(ada, "POST", "/v1/x", {})
+
+
+def test_services_at_their_own_addresses_are_found_by_path() -> None:
+    route = by_service({"contracts": "http://contracts.test/", "payments": "http://payments.test"})
+    assert route("/v1/contracts/ctr_1") == "http://contracts.test"
+    assert route("/v1/contracts/ctr_1/ledger") == "http://payments.test"
+    assert route("/v1/admin/payments/story/ctr_1?messages=m1") == "http://payments.test"
+    with pytest.raises(CheckFailed, match="no address was given for disputes"):
+        route("/v1/disputes")
