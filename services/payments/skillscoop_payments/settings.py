@@ -34,7 +34,7 @@ class PaymentsSettings(ServiceSettings):
     stripe_webhook_secrets: WebhookSecrets = Field(default_factory=list)
     stripe_connect_webhook_secrets: WebhookSecrets = Field(default_factory=list)
     stripe_thin_webhook_secrets: WebhookSecrets = Field(default_factory=list)
-    stripe_timeout: float = Field(default=7.0, gt=0, le=80)
+    stripe_timeout: float = Field(default=5.0, gt=0, le=80)
     stripe_concurrency: int = Field(default=16, ge=1, le=100)
     return_url: str = "http://127.0.0.1:8080/v1/returned"
     payout_countries: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(

@@ -77,6 +77,36 @@ async def test_a_key_too_old_for_an_object_that_was_never_made_is_replaced(desk:
     assert len(await desk.stripe.objects("payment_intent")) == 1
 
 
+async def test_a_payment_that_was_canceled_meanwhile_is_not_made_after_all(desk: Desk) -> None:
+    await desk.stripe.play("/faults", path="/v1/payment_intents", kind="drop_before")
+    milestone = desk.milestone()
+    funding = await desk.request(milestone)
+    await desk.work()
+    await desk.cancel(milestone, funding)
+    assert desk.answers() == []  # nobody knows yet what became of the call
+    await grow_old(desk, timedelta(hours=24))
+    await desk.hurry()
+    assert desk.answers() == ["PaymentCanceled"]
+    assert await desk.stripe.objects("payment_intent") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"), [("checkout", "PaymentCanceled"), ("pm_card_visa", "PaymentHeld"), ("pm_no", "PaymentFailed")]
+)
+async def test_a_cancel_while_our_call_is_under_way_is_answered_by_what_it_brings(
+    desk: Desk, method: str, answer: str
+) -> None:
+    milestone = desk.milestone()
+    funding = await desk.request(milestone, method)
+    database, operations = desk.stage.service.database, desk.stage.service.executors[0]
+    (claimed,) = await operations.claim(database, 8)
+    await desk.cancel(milestone, funding)
+    assert desk.answers() == []
+    await operations.execute(database, claimed)
+    await desk.work()
+    assert desk.answers() == [answer]
+
+
 async def test_a_process_killed_after_its_call_leaves_nothing_undone_and_nothing_doubled(desk: Desk) -> None:
     milestone = desk.milestone()
     await desk.request(milestone)

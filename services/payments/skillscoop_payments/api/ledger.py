@@ -11,7 +11,7 @@ from skillscoop_messages.money import CURRENCIES, Money, fee_of, is_allowed
 from starlette.responses import Response
 
 from skillscoop_payments import projections
-from skillscoop_payments.api.doors import Audit, Read, audited
+from skillscoop_payments.api.doors import Audit, Change, Read, audited
 from skillscoop_payments.api.shapes import LedgerEntryView, LedgerLineView, LedgerView, QuoteRequest, QuoteView
 from skillscoop_payments.domain.ledger import standing
 from skillscoop_payments.repository import ledger as rows
@@ -85,18 +85,18 @@ def _entry(lines: Sequence[Posted]) -> LedgerEntryView:
 @router.post(
     "/v1/quotes", response_model=QuoteView, responses=documented(503), summary="What would reach the freelancer"
 )
-async def quote(body: QuoteRequest, read: Read) -> Response:
+async def quote(body: QuoteRequest, work: Change) -> Response:
     """The fee on a price, before anyone agrees to it."""
     if body.currency not in CURRENCIES:
         raise invalid("/currency", "not_allowed", "This currency is not one we settle in.")
     if not is_allowed(Money(body.amount, body.currency)):
         raise invalid("/amount", "out_of_range", "This amount cannot be charged in that currency.")
-    tx = await read.begin()
+    tx = await work.begin()
     policy = await projections.fee_policy(tx)
     if policy is None:
         raise unavailable("The fees are not known here yet.", 2)
     fee = fee_of(body.amount, policy["bps"], int(policy["fixed"].get(body.currency, 0)))
-    return read.reply(
+    return await work.reply(
         QuoteView(
             amount=MoneyView(amount=body.amount, currency=body.currency),
             fee=MoneyView(amount=fee, currency=body.currency),

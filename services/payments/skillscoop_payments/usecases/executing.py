@@ -55,9 +55,18 @@ async def settle(tx: Transaction, office: Office, row: RowMapping, outcome: Outc
         case Refused():
             await APPLY_REFUSED[row["kind"]](tx, office, row, outcome)
         case NotThere():
-            await _new_key(tx, office, row, timedelta(0), search_first=False)
+            await _not_there(tx, office, row)
         case Unknown() | Busy():
             await _again(tx, office, row, outcome)
+
+
+async def _not_there(tx: Transaction, office: Office, row: RowMapping) -> None:
+    """Nothing exists: it is made with a new key, unless it is a payment nobody waits for any more."""
+    creates = row["kind"] in ("create_intent", "create_checkout")
+    if creates and await funding.never_made(tx, office, row["payment_id"]):
+        await operations.write(tx, row["id"], state="dropped")
+        return
+    await _new_key(tx, office, row, timedelta(0), search_first=False)
 
 
 async def _again(tx: Transaction, office: Office, row: RowMapping, outcome: Unknown | Busy) -> None:

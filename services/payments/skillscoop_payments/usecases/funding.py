@@ -115,6 +115,16 @@ async def rejected(tx: Transaction, office: Office, payment_id: str, failure: Fa
     await _record(tx, office, row, payment, payments.reject(payment, failure))
 
 
+async def never_made(tx: Transaction, office: Office, payment_id: str) -> bool:
+    """Surely nothing was made at the provider: whether the payment is over with that, because a cancel is wanted."""
+    row = await payment_rows.locked(tx, "id", payment_id)
+    assert row is not None, "an operation has its payment"
+    payment = payment_rows.to_payment(row)
+    facts = payments.never_made(payment)
+    await _record(tx, office, row, payment, facts)
+    return bool(facts)
+
+
 async def _record(
     tx: Transaction, office: Office, row: RowMapping, before: Payment, facts: list[payments.Fact]
 ) -> Payment:
@@ -132,7 +142,8 @@ async def _record(
         await payment_rows.save(tx, after, _look_at(tx, office, after))
     if after.booked and not before.booked:
         await _book(tx, after)
-        await settling.advance_payment(tx, office, after)
+        if after.state == "settling":
+            await settling.advance_payment(tx, office, after)
     if payments.must_close(after) and not await operations.is_closing(tx, after.id):
         await operating.close_payment(tx, office, after, payment_rows.story_of(row))
     return after
