@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-import structlog
 from skillscoop_messages.context import story
 
 Fields = MutableMapping[str, Any]
@@ -59,48 +60,63 @@ def add_story(_logger: Any, _method: str, fields: Fields) -> Fields:
     return fields
 
 
-def _named(service: str) -> Callable[[Any, str, Fields], Fields]:
-    def add(_logger: Any, _method: str, fields: Fields) -> Fields:
-        fields.setdefault("service", service)
-        return fields
+class JsonLines(logging.Formatter):
+    """One JSON object per log record: event, level, logger, time (UTC), service, ids of the story, extra fields."""
 
-    return add
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        return json.dumps(self.fields(record), ensure_ascii=True, default=str)
+
+    def fields(self, record: logging.LogRecord) -> Fields:
+        """What the record says, without secrets, its traceback included."""
+        found = _fields(record, self._service)
+        if record.exc_info:
+            found["exception"] = self.formatException(record.exc_info)
+        return redact(None, record.levelname, found)
+
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+def _fields(record: logging.LogRecord, service: str) -> Fields:
+    """What a record says; `extra=` of the call stands beside the rest."""
+    fields: Fields = {
+        "event": record.getMessage(),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "service": service,
+    }
+    fields.update((name, value) for name, value in vars(record).items() if name not in _PLAIN)
+    return add_story(None, "", fields)
+
+
+def _pretty(service: str) -> logging.Formatter:
+    # Imported here: with its colours and tracebacks it is as large as a web framework, and only people need it.
+    import structlog
+
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+
+    class Pretty(JsonLines):
+        def format(self, record: logging.LogRecord) -> str:
+            return str(renderer(None, record.levelname.lower(), self.fields(record)))
+
+    return Pretty(service)
 
 
 def set_up_logging(service: str, form: Literal["json", "pretty"] = "json", level: str = "info") -> None:
-    """Send every log of this process, structlog's and the standard library's, through one chain to stderr.
+    """Send every log of this process to stderr, one line each, with the ids of its story and without secrets.
 
     Called once by the process that owns the output; never on import.
     """
-    chain: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _named(service),
-        add_story,
-        structlog.processors.format_exc_info,
-        redact,
-    ]
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=chain,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+    handler.setFormatter(JsonLines(service) if form == "json" else _pretty(service))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.error", "aiormq", "aio_pika", "httpx2", "httpcore2"):
+    for noisy in ("uvicorn.error", "aiormq", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
-    structlog.configure(
-        processors=[*chain, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from skillscoop_chassis.http.paging import PageParams, open_cursor
 from skillscoop_chassis.http.paths import any_matcher, matcher
 from skillscoop_chassis.http.problems import PROBLEM_CODES, Problem, invalid_fields, register_codes
-from skillscoop_chassis.telemetry import HIDDEN, add_story, redact
+from skillscoop_chassis.telemetry import HIDDEN, add_story, redact, set_up_logging
 from skillscoop_messages.context import Story, story
 
 SECRETS = {
@@ -112,3 +114,48 @@ def test_cursors_carry_any_sort_value(sort: Any) -> None:
     again = open_cursor(PageParams(25, first.sign(sort, "id_1")), secrets, "scope")
 
     assert again.position == (sort, "id_1")
+
+
+@pytest.mark.parametrize("form", ["json", "pretty"])
+def test_logs_are_one_line_without_secrets(form: Literal["json", "pretty"], capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    standing = story.set(Story("cor-1", request_id="req-1"))
+    try:
+        set_up_logging("payments", form)
+        logging.getLogger("x").info("paid by %s\nwith more", "ada@mail.example", extra={"amount": 5, "api_key": "k"})
+    finally:
+        story.reset(standing)
+        root.handlers[:], level = before
+        root.setLevel(level)
+    told = capsys.readouterr().err
+
+    assert "ada@mail.example" not in told
+    assert "cor-1" in told
+    if form == "json":
+        (line,) = told.splitlines()
+        fields = json.loads(line)
+        assert (fields["event"], fields["amount"], fields["api_key"]) == (f"paid by {HIDDEN}\nwith more", 5, HIDDEN)
+        assert (fields["service"], fields["level"], fields["request_id"]) == ("payments", "info", "req-1")
+
+
+@pytest.mark.parametrize("form", ["json", "pretty"])
+def test_errors_in_logs_lose_their_secrets_too(
+    form: Literal["json", "pretty"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        set_up_logging("payments", form)
+        try:
+            raise RuntimeError("sk_live_51AbCdEf failed for ada@mail.example")
+        except RuntimeError:
+            logging.getLogger("x").exception("unexpected")
+    finally:
+        root.handlers[:], level = before
+        root.setLevel(level)
+    told = capsys.readouterr().err
+
+    assert "Traceback" in told
+    assert "sk_live_51AbCdEf" not in told
+    assert "ada@mail.example" not in told
