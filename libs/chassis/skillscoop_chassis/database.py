@@ -69,6 +69,15 @@ class SqlTransaction:
             raise ValueError("no parameters: an empty list would insert a row of defaults")
         return await self._taken.execute(statement, parameters)
 
+    def write(self, statement: Any, parameters: Parameters = None) -> None:
+        """Run one statement whose answer nobody waits for: it travels with the next one, or with the commit.
+
+        What goes wrong with it is raised there. A list of parameters runs it for each.
+        """
+        if parameters is not None and not parameters:
+            raise ValueError("no parameters: an empty list would insert a row of defaults")
+        self._taken.write(statement, parameters)
+
     async def first(self, statement: Any, parameters: Parameters = None) -> sa.RowMapping | None:
         """The first row, or None."""
         rows = await self._taken.rows(statement, parameters)
@@ -87,7 +96,9 @@ class SqlTransaction:
         await self.execute(sa.text(f"SAVEPOINT {name}"))
         try:
             yield
+            await self._taken.flush()
         except Exception:
+            self._taken.forget()
             del self.drafts[drafts:], self._before[before:], self._after[after:]
             await self.execute(sa.text(f"ROLLBACK TO SAVEPOINT {name}"))
             await self.execute(sa.text(f"RELEASE SAVEPOINT {name}"))

@@ -13,7 +13,8 @@ from typing import Any, Literal, Protocol
 import sqlalchemy as sa
 from sqlalchemy.util import greenlet_spawn
 
-from skillscoop_chassis.execution import Checkout, on_aiosqlite, on_psycopg
+from skillscoop_chassis.exchange import Exchange, is_clean
+from skillscoop_chassis.execution import Checkout, on_aiosqlite
 from skillscoop_chassis.pool import Pool, uncancelled
 
 Dialect = Literal["postgresql", "sqlite"]
@@ -90,9 +91,9 @@ class PostgresConnections:
     def __init__(self, url: sa.URL, service: str, pool: int) -> None:
         readers = max(1, pool * 3 // 8)
         writers = max(1, pool - readers)
-        self._writers = Pool(self._engine(url, service, {}), writers, on_psycopg)
+        self._writers = Pool(self._engine(url, service, {}), writers, Exchange)
         only_read = {"default_transaction_read_only": "on"}
-        self._readers = Pool(self._engine(url, service, only_read, isolation_level="AUTOCOMMIT"), readers, on_psycopg)
+        self._readers = Pool(self._engine(url, service, only_read, isolation_level="AUTOCOMMIT"), readers, Exchange)
 
     @staticmethod
     def _engine(url: sa.URL, service: str, session: dict[str, str], **options: Any) -> sa.Engine:
@@ -107,28 +108,38 @@ class PostgresConnections:
             connect_args={
                 "options": limits,
                 "connect_timeout": 5,
-                "prepare_threshold": 2,
+                # Exchange prepares; a rollback would make the driver forget all prepared statements, its own or not.
+                "prepare_threshold": None,
                 "application_name": f"skillscoop-{service}",
             },
             **options,
         )
 
     async def begin(self) -> Checkout:
-        return await self._writers.take()
+        taken = await self._writers.take()
+        taken.say("BEGIN")
+        return taken
 
     async def commit(self, taken: Checkout) -> None:
+        status = taken.driver.pgconn.transaction_status
         # PostgreSQL answers COMMIT of a failed transaction with a silent ROLLBACK.
-        if taken.driver.pgconn.transaction_status == IN_ERROR:
+        if status == IN_ERROR:
             raise TransactionFailed("the transaction failed before and cannot be committed")
-        try:
-            await taken.driver.commit()
-        except Exception as error:
-            raise taken.explained(error, "COMMIT") from error
+        if status == IDLE and taken.queued == 1:
+            taken.forget()
+            return
+        taken.say("COMMIT")
+        await taken.flush()
 
     async def rollback(self, taken: Checkout) -> None:
         await uncancelled(self._undo(taken))
 
     async def _undo(self, taken: Checkout) -> None:
+        taken.forget()
+        # A cancelled exchange may have left the connection in the middle of its answer.
+        if not is_clean(taken.driver):
+            await self._writers.drop(taken)
+            return
         try:
             await taken.driver.rollback()
             await settled(taken)
@@ -145,8 +156,7 @@ class PostgresConnections:
         return await self._readers.take()
 
     async def end_read(self, taken: Checkout) -> None:
-        # A cancelled statement may have left the connection in the middle of its answer.
-        if taken.driver.closed or taken.driver.pgconn.transaction_status != IDLE:
+        if not is_clean(taken.driver) or taken.driver.pgconn.transaction_status != IDLE:
             await uncancelled(self._readers.drop(taken))
             return
         await settled(taken)
@@ -218,12 +228,14 @@ class SqliteConnections:
             raise taken.explained(error, words) from error
 
     async def commit(self, taken: Checkout) -> None:
+        await taken.flush()
         # A full disk or an I/O error makes SQLite roll back by itself.
         if not taken.driver.in_transaction:
             raise TransactionFailed("the transaction failed before and cannot be committed")
         await self._say(taken, "COMMIT")
 
     async def rollback(self, taken: Checkout) -> None:
+        taken.forget()
         try:
             await uncancelled(self._undo(self._writers, taken))
         finally:

@@ -18,10 +18,14 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import greenlet_spawn
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
-Answer = tuple[Sequence[Sequence[Any]], Any, int]
-"""Rows, the driver's cursor (None when the statement returns no rows), and how many rows were touched."""
+Request = tuple[str, Any]
+"""A statement's text and its converted parameters, as the driver wants them."""
 
-Run = Callable[[str, Any], Awaitable[Answer]]
+Answer = tuple[Sequence[Sequence[Any]], Callable[[], Sequence[Any]] | None, int]
+"""Rows, what describes their columns (None when the statement returns no rows), and how many rows were touched."""
+
+Run = Callable[[Sequence[Request]], Awaitable[list[Answer | Exception]]]
+"""Runs statements in their order until one fails; the answer of that one, the last, is its error."""
 
 _DIRECT = (sa.Select, sa.Insert, sa.Update, sa.Delete, sa.TextClause, sa.TextualSelect, sa.CompoundSelect)
 
@@ -106,39 +110,74 @@ class Statements:
         self._cache = engine._compiled_cache
         self._plans: WeakKeyDictionary[Any, _Plan] = WeakKeyDictionary()
 
-    def plan(self, statement: Any, parameters: Parameters) -> tuple[_Plan, str, Any] | None:
-        """How to execute `statement` directly; None when it has to go SQLAlchemy's way."""
-        if not isinstance(statement, _DIRECT) or (parameters is not None and not isinstance(parameters, Mapping)):
+    def plan(self, statement: Any, parameters: Parameters) -> tuple[_Plan, list[Request]] | None:
+        """How to execute `statement` directly, once for each set of parameters; None when it goes SQLAlchemy's way."""
+        if not isinstance(statement, _DIRECT):
             return None
+        given = [parameters] if parameters is None or isinstance(parameters, Mapping) else parameters
         compiled, extracted, collected, _ = cast(Any, statement)._compile_w_cache(
-            self.dialect, compiled_cache=self._cache, column_keys=sorted(parameters) if parameters else []
+            self.dialect, compiled_cache=self._cache, column_keys=sorted(given[0]) if given[0] else []
         )
         plan = self._plans.get(compiled)
         if plan is None:
             plan = self._plans[compiled] = _Plan(compiled)
-        if not plan.fit:
+        if not plan.fit or any(one.keys() != given[0].keys() for one in given[1:] if one and given[0]):
             return None
-        values = compiled.construct_params(
-            parameters, extracted_parameters=extracted, escape_names=False, _collected_params=collected
-        )
-        return plan, *plan.bound(values)
+        return plan, [
+            plan.bound(
+                compiled.construct_params(
+                    one, extracted_parameters=extracted, escape_names=False, _collected_params=collected
+                )
+            )
+            for one in given
+        ]
 
 
 class Checkout:
-    """One connection taken out of its pool: SQLAlchemy's, the driver's, and the way to run statements on it."""
+    """One connection taken out of its pool: SQLAlchemy's, the driver's, and the way to run statements on it.
 
-    __slots__ = ("_run", "_statements", "connection", "driver")
+    `queue` holds statements whose answers nobody waits for: they travel ahead of the next one that is waited for.
+    """
+
+    __slots__ = ("_queue", "_run", "_statements", "connection", "driver")
 
     def __init__(self, connection: sa.Connection, driver: Any, statements: Statements, run: Run) -> None:
         self.connection = connection
         self.driver = driver
         self._statements = statements
         self._run = run
+        self._queue: list[Request] = []
 
-    async def execute(self, statement: Any, parameters: Parameters = None) -> sa.CursorResult[Any]:
-        """Run one statement. Raises what SQLAlchemy raises, with the values left out."""
+    def say(self, words: str) -> None:
+        """Queue a command without parameters."""
+        self._queue.append((words, None))
+
+    def write(self, statement: Any, parameters: Parameters = None) -> None:
+        """Queue one statement. Raises TypeError for one that has to go SQLAlchemy's way."""
         planned = self._statements.plan(statement, parameters)
         if planned is None:
+            raise TypeError("this statement cannot be queued")
+        self._queue += planned[1]
+
+    @property
+    def queued(self) -> int:
+        """How many statements wait."""
+        return len(self._queue)
+
+    def forget(self) -> None:
+        """Drop what is queued."""
+        self._queue.clear()
+
+    async def flush(self) -> None:
+        """Run what is queued. Raises what SQLAlchemy raises."""
+        if self._queue:
+            await self._answers(())
+
+    async def execute(self, statement: Any, parameters: Parameters = None) -> sa.CursorResult[Any]:
+        """Run one statement behind what is queued. Raises what SQLAlchemy raises, with the values left out."""
+        planned = self._statements.plan(statement, parameters)
+        if planned is None:
+            await self.flush()
             return cast("sa.CursorResult[Any]", await greenlet_spawn(self.connection.execute, statement, parameters))
         rows, columns, count = await self._answer(*planned)
         if columns is None:
@@ -146,23 +185,35 @@ class Checkout:
         return cast("sa.CursorResult[Any]", Rows(columns.metadata, map(columns.row, rows), count))
 
     async def rows(self, statement: Any, parameters: Parameters = None) -> Sequence[sa.RowMapping]:
-        """The rows of one statement."""
+        """The rows of one statement, run behind what is queued."""
         planned = self._statements.plan(statement, parameters)
         if planned is None:
             return [row._mapping for row in (await self.execute(statement, parameters)).all()]
         rows, columns, _ = await self._answer(*planned)
         return [] if columns is None else [columns.row(row)._mapping for row in rows]
 
-    async def _answer(self, plan: _Plan, sql: str, bound: Any) -> tuple[Sequence[Any], _Columns | None, int]:
-        try:
-            rows, cursor, count = await self._run(sql, bound)
-        except Exception as error:
-            raise self.explained(error, sql) from error
-        if cursor is None:
+    async def _answer(self, plan: _Plan, requests: Sequence[Request]) -> tuple[Sequence[Any], _Columns | None, int]:
+        answers = (await self._answers(requests))[-len(requests) :]
+        rows, describe, count = answers[-1]
+        if len(answers) > 1:
+            rows, count = [row for one in answers for row in one[0]], sum(one[2] for one in answers)
+        if describe is None:
             return rows, None, count
         if plan.columns is None:
-            plan.columns = _Columns(plan.compiled, cursor.description, self._statements.dialect)
+            plan.columns = _Columns(plan.compiled, describe(), self._statements.dialect)
         return rows, plan.columns, count
+
+    async def _answers(self, requests: Sequence[Request]) -> list[Answer]:
+        """Run the queue and then `requests`, in one go."""
+        everything, self._queue = [*self._queue, *requests], []
+        try:
+            answers = await self._run(everything)
+        except Exception as error:
+            raise self.explained(error) from error
+        last = answers[-1]
+        if isinstance(last, Exception):
+            raise self.explained(last, everything[len(answers) - 1][0]) from last
+        return cast("list[Answer]", answers)
 
     def explained(self, error: Exception, sql: str | None = None) -> BaseException:
         """`error` of the driver as SQLAlchemy's."""
@@ -179,32 +230,29 @@ class Checkout:
 _NO_COLUMNS = SimpleResultMetaData([])
 
 
-def on_psycopg(driver: Any) -> Run:
-    """Statements on an AsyncConnection of psycopg; its BEGIN goes ahead of the first one."""
-
-    async def run(sql: str, bound: Any) -> Answer:
-        cursor = driver.cursor()
-        await cursor.execute(sql, bound)
-        if cursor.pgresult is None or cursor.pgresult.nfields == 0:
-            return (), None, cursor.rowcount
-        return await cursor.fetchall(), cursor, cursor.rowcount
-
-    return run
-
-
 def on_aiosqlite(driver: Any) -> Run:
-    """Statements on a connection of aiosqlite: execute and fetch in one visit to its thread."""
+    """Statements on a connection of aiosqlite: all of them in one visit to its thread."""
     raw = driver._conn
 
-    def both(sql: str, bound: Any) -> Answer:
-        cursor = raw.execute(sql, bound)
+    def one(sql: str, bound: Any) -> Answer:
+        cursor = raw.execute(sql, bound or ())
         if cursor.description is None:
             return (), None, cursor.rowcount
         rows = cursor.fetchall()
-        return rows, cursor, cursor.rowcount
+        return rows, lambda: cursor.description, cursor.rowcount
 
-    async def run(sql: str, bound: Any) -> Answer:
-        answer: Answer = await driver._execute(both, sql, bound)
-        return answer
+    def every(requests: Sequence[Request]) -> list[Answer | Exception]:
+        answers: list[Answer | Exception] = []
+        for request in requests:
+            try:
+                answers.append(one(*request))
+            except Exception as error:
+                answers.append(error)
+                break
+        return answers
+
+    async def run(requests: Sequence[Request]) -> list[Answer | Exception]:
+        answers: list[Answer | Exception] = await driver._execute(every, requests)
+        return answers
 
     return run

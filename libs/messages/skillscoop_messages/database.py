@@ -41,6 +41,9 @@ class Transaction(Protocol):
     async def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run a statement; a list of parameters runs it once for each."""
 
+    def write(self, statement: Executable, parameters: Parameters = None) -> None:
+        """Run a statement whose answer nobody waits for: with the next one, or the commit, where its error shows."""
+
     async def first(self, statement: Executable, parameters: Parameters = None) -> RowMapping | None:
         """The first row, or None."""
 
