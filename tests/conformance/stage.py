@@ -271,8 +271,18 @@ async def process(
     the_relay = Relay(database, transport)
     if relay:
         getattr(database, "_inner", database).after_flush = the_relay.offer
-    consumer = Consumer(database, transport, subscribers, SUBSCRIPTIONS, decode=read_event, patience=patience)
-    the_later = LaterRunner(database, alarms or {}, subscribers, calm_since=consumer.calm_since, decode=read_event)
+    the_later = LaterRunner(
+        database, alarms or {}, subscribers, calm_since=lambda: consumer.calm_since(), decode=read_event
+    )
+    consumer = Consumer(
+        database,
+        transport,
+        subscribers,
+        SUBSCRIPTIONS,
+        decode=read_event,
+        postponed=the_later.nudge,
+        patience=patience,
+    )
     runs = [consumer.run()]
     runs += [the_relay.run()] if relay else []
     runs += [the_later.run()] if later else []

@@ -42,6 +42,12 @@ class Envelope(Generic[E]):
 
 def encode(envelope: Envelope[Any]) -> bytes:
     """The CloudEvents document, UTF-8. `sequence` travels as text, as the specification's extension asks."""
+    before, after = encode_around_sequence(envelope)
+    return b"%b%d%b" % (before, envelope.sequence, after)
+
+
+def encode_around_sequence(envelope: Envelope[Any]) -> tuple[bytes, bytes]:
+    """The document before and after its sequence number, which the database gives only while storing it."""
     head: dict[str, Any] = {
         "specversion": "1.0",
         "id": envelope.id,
@@ -52,13 +58,13 @@ def encode(envelope: Envelope[Any]) -> bytes:
         "datacontenttype": "application/json",
         "dataschema": f"{SCHEMAS}/{envelope.type}.json",
         "correlationid": envelope.correlation_id,
-        "sequence": str(envelope.sequence),
     }
     if envelope.causation_id is not None:
         head["causationid"] = envelope.causation_id
     if envelope.traceparent is not None:
         head["traceparent"] = envelope.traceparent
-    return b'%b,"data":%b}' % (to_json(head)[:-1], envelope.data.model_dump_json().encode())
+    data = envelope.data.model_dump_json().encode()
+    return b'%b,"sequence":"' % to_json(head)[:-1], b'","data":%b}' % data
 
 
 class _Head(BaseModel):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, bindparam, text
@@ -107,14 +107,18 @@ _CLAIM_TYPED = {
 }
 
 
-_IS_DUE = text("SELECT 1 FROM later WHERE state = 'waiting' AND kind = :kind AND due_at <= :now LIMIT 1").bindparams(
-    bindparam("now", type_=UtcDateTime())
+_NEXT_DUE = text("SELECT min(due_at) AS due_at FROM later WHERE state = 'waiting' AND kind = :kind").columns(
+    due_at=UtcDateTime()
 )
 
 
-async def is_due(tx: Transaction, kind: str) -> bool:
-    """Whether any alarm or message of this kind may be due. Cheap: for looking every second."""
-    return await tx.first(_IS_DUE, {"kind": kind, "now": _clock(tx, kind)}) is not None
+async def next_due(tx: Transaction, kind: str) -> timedelta | None:
+    """In how long the earliest alarm or message is due, negative when overdue, None without any.
+
+    One look at an index: for asking every second.
+    """
+    row = await tx.first(_NEXT_DUE, {"kind": kind})
+    return row["due_at"] - _clock(tx, kind) if row and row["due_at"] else None
 
 
 async def claim(tx: Transaction, kind: str, subscribers: Collection[str]) -> RowMapping | None:

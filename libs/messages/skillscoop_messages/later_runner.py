@@ -17,6 +17,8 @@ from skillscoop_messages.retry import RetryPolicy
 
 logger = logging.getLogger(__name__)
 
+KINDS = ("alarm", "message")
+NOW = timedelta(0)
 LOOK_EVERY = 1.0
 LONGEST_PAUSE = 10.0
 CALM = timedelta(minutes=10)
@@ -76,28 +78,37 @@ class LaterRunner:
             try:
                 await self.run_due()
                 self._trouble, pause = None, LOOK_EVERY
+                await self._sleep(LOOK_EVERY)
             except Exception as error:
                 self._trouble = later.error_text(error)
                 logger.warning("alarms and retries wait: %s", self._trouble)
+                await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
-            self._nudged.clear()
-            try:
-                async with asyncio.timeout(pause):
-                    await self._nudged.wait()
-            except TimeoutError:
-                continue
 
     async def run_due(self) -> int:
         """Do everything that is due now, one transaction each; how many succeeded. Raises when the database is away."""
         done = 0
-        for kind in ("alarm", "message"):
+        for kind in KINDS:
             async with self._database.read() as tx:
-                due = await later.is_due(tx, kind)
-            while due:
+                due_in = await later.next_due(tx, kind)
+            while due_in is not None and due_in <= NOW:
                 outcome = await self._next(kind)
                 done += outcome is True
-                due = outcome is not None
+                due_in = NOW if outcome is not None else None
         return done
+
+    async def _sleep(self, longest: float) -> None:
+        """Until the next due time, a nudge, or `longest` seconds have passed."""
+        async with self._database.read() as tx:
+            dues = [await later.next_due(tx, kind) for kind in KINDS]
+        # What is overdue and still there cannot be done by us now, so it is no reason to hurry.
+        ahead = [due_in.total_seconds() for due_in in dues if due_in is not None and due_in > NOW]
+        try:
+            async with asyncio.timeout(min([longest, *ahead])):
+                await self._nudged.wait()
+        except TimeoutError:
+            pass
+        self._nudged.clear()
 
     async def _next(self, kind: str) -> bool | None:
         """Claim and do one: True when it is done, False when it failed and was put off, None when nothing is due."""

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from pydantic_core import to_json
 from sqlalchemy import bindparam, text
 
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.context import current_story
 from skillscoop_messages.database import Draft, Transaction
-from skillscoop_messages.envelope import Envelope, encode
+from skillscoop_messages.envelope import Envelope, encode_around_sequence
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.ids import message_id_floor, new_message_id
 from skillscoop_messages.tables import OUTBOX
@@ -33,36 +34,36 @@ __all__ = [
 KEPT = timedelta(days=7)
 CHUNK = 1000
 
-_NEXT_SEQUENCES = {
-    # Roots are locked in sorted order and only for the short way to COMMIT, so two transactions cannot deadlock here.
-    "postgresql": text(
-        """
-        INSERT INTO event_sequences AS known (subject, last)
-        SELECT * FROM unnest(CAST(:subjects AS text[]), CAST(:counts AS bigint[]))
-        ON CONFLICT (subject) DO UPDATE SET last = known.last + excluded.last
-        RETURNING subject, last
-        """
-    ),
-    "sqlite": text(
-        """
-        INSERT INTO event_sequences AS known (subject, last)
-        SELECT key, value FROM json_each(:counts) WHERE true
-        ON CONFLICT (subject) DO UPDATE SET last = known.last + excluded.last
-        RETURNING subject, last
-        """
-    ),
-}
-
+# Roots are locked in sorted order and only for the short way to COMMIT, so two transactions cannot deadlock here.
+# One statement on PostgreSQL: every round trip is on some user's path.
 _STORE_POSTGRESQL = text(
     """
-    INSERT INTO outbox (id, type, subject, correlation_id, body, recorded_at)
-    SELECT id, type, subject, correlation_id, body, :recorded_at
-    FROM unnest(CAST(:ids AS text[]), CAST(:types AS text[]), CAST(:subjects AS text[]),
-                CAST(:correlations AS text[]), CAST(:bodies AS bytea[]))
-         AS row (id, type, subject, correlation_id, body)
+    WITH given AS (
+        INSERT INTO event_sequences AS known (subject, last)
+        SELECT key, CAST(value AS bigint) FROM json_each_text(CAST(:counts AS json))
+        ON CONFLICT (subject) DO UPDATE SET last = known.last + excluded.last
+        RETURNING subject, last
+    ), stored AS (
+        INSERT INTO outbox (id, type, subject, correlation_id, body, recorded_at)
+        SELECT event.id, event.type, event.subject, event.correlation_id,
+               convert_to(event.before || (given.last - event.following) || event.after, 'UTF8'), :recorded_at
+        FROM json_to_recordset(CAST(:events AS json))
+             AS event (id text, type text, subject text, correlation_id text, before text, after text,
+                       following bigint)
+        JOIN given ON given.subject = event.subject
+    )
+    SELECT subject, last FROM given
     """
 ).bindparams(bindparam("recorded_at", type_=UtcDateTime()))
 
+_SEQUENCES_SQLITE = text(
+    """
+    INSERT INTO event_sequences AS known (subject, last)
+    SELECT key, value FROM json_each(:counts) WHERE true
+    ON CONFLICT (subject) DO UPDATE SET last = known.last + excluded.last
+    RETURNING subject, last
+    """
+)
 _STORE_SQLITE = OUTBOX.insert()
 
 
@@ -76,81 +77,94 @@ def record(tx: Transaction, *events: Event) -> None:
 
 
 async def flush(tx: Transaction) -> list[Wire]:
-    """Store what was recorded, in two statements however many events there are. Called just before COMMIT.
+    """Store what was recorded, in one statement (two on SQLite) however many events there are; just before COMMIT.
 
     The answer goes to `Relay.offer` once the transaction is durable.
     """
     if not tx.drafts:
         return []
     drafts, tx.drafts[:] = list(tx.drafts), []
-    sequences = await _sequences(tx, [draft.event.subject for draft in drafts])
-    wires = [
-        Wire(draft.id, draft.event.type, draft.event.subject, _encoded(tx.service, draft, sequence))
-        for draft, sequence in zip(drafts, sequences, strict=True)
-    ]
-    await _store(tx, wires, [draft.story.correlation_id for draft in drafts])
-    return wires
+    events = _numbered(tx.service, drafts)
+    return await (_store_postgresql(tx, events) if tx.dialect == "postgresql" else _store_sqlite(tx, events))
 
 
-def _encoded(service: str, draft: Draft, sequence: int) -> bytes:
-    """The document that travels; encoded once, here."""
-    return encode(
-        Envelope(
-            id=draft.id,
-            source=f"/services/{service}",
-            type=draft.event.type,
-            subject=draft.event.subject,
-            time=draft.time,
-            sequence=sequence,
-            correlation_id=draft.story.correlation_id,
-            causation_id=draft.story.causation_id,
-            traceparent=draft.story.traceparent,
-            data=draft.event,
+class _Stored(NamedTuple):
+    """A draft on its way into the outbox; its number is that of its root's last event less `following`."""
+
+    draft: Draft
+    subject: str
+    before: bytes
+    after: bytes
+    following: int
+
+    def wire(self, last: int) -> Wire:
+        """The message, once the root's last number is known."""
+        body = b"%b%d%b" % (self.before, last - self.following, self.after)
+        return Wire(self.draft.id, self.draft.event.type, self.subject, body)
+
+
+def _numbered(service: str, drafts: Sequence[Draft]) -> list[_Stored]:
+    """Encode each draft around its number, in the order they were recorded."""
+    still: Counter[str] = Counter(draft.event.subject for draft in drafts)
+    events = []
+    for draft in drafts:
+        subject = draft.event.subject
+        still[subject] -= 1
+        before, after = encode_around_sequence(
+            Envelope(
+                id=draft.id,
+                source=f"/services/{service}",
+                type=draft.event.type,
+                subject=subject,
+                time=draft.time,
+                sequence=0,
+                correlation_id=draft.story.correlation_id,
+                causation_id=draft.story.causation_id,
+                traceparent=draft.story.traceparent,
+                data=draft.event,
+            )
         )
-    )
+        events.append(_Stored(draft, subject, before, after, still[subject]))
+    return events
 
 
-async def _sequences(tx: Transaction, subjects: Sequence[str]) -> list[int]:
-    """One number per event, rising by one within each root, in the order the events were recorded."""
-    counts = dict(sorted(Counter(subjects).items()))
-    given = (
-        {"subjects": list(counts), "counts": list(counts.values())}
-        if tx.dialect == "postgresql"
-        else {"counts": json.dumps(counts)}
-    )
-    last = {row["subject"]: row["last"] for row in await tx.all(_NEXT_SEQUENCES[tx.dialect], given)}
-    following = {subject: last[subject] - counts[subject] for subject in counts}
-    numbers = []
-    for subject in subjects:
-        following[subject] += 1
-        numbers.append(following[subject])
-    return numbers
+def _counts(events: Sequence[_Stored]) -> dict[str, int]:
+    """How many events each root has, roots sorted."""
+    return dict(sorted(Counter(event.subject for event in events).items()))
 
 
-async def _store(tx: Transaction, wires: Sequence[Wire], correlations: Sequence[str]) -> None:
-    """Insert the rows, all in one statement."""
-    recorded_at = tx.wall()
-    if tx.dialect == "sqlite":
-        await tx.execute(
-            _STORE_SQLITE,
-            [
-                {**wire._asdict(), "correlation_id": correlation, "recorded_at": recorded_at}
-                for wire, correlation in zip(wires, correlations, strict=True)
-            ],
-        )
-        return
-    ids, types, subjects, bodies = (list(column) for column in zip(*wires, strict=True))
-    await tx.execute(
-        _STORE_POSTGRESQL,
+async def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> list[Wire]:
+    rows = [
         {
-            "ids": ids,
-            "types": types,
-            "subjects": subjects,
-            "correlations": list(correlations),
-            "bodies": bodies,
-            "recorded_at": recorded_at,
-        },
+            "id": event.draft.id,
+            "type": event.draft.event.type,
+            "subject": event.subject,
+            "correlation_id": event.draft.story.correlation_id,
+            "before": event.before.decode(),
+            "after": event.after.decode(),
+            "following": event.following,
+        }
+        for event in events
+    ]
+    # One JSON document costs the client a tenth of what an array for each column does.
+    given = {"counts": json.dumps(_counts(events)), "events": to_json(rows).decode(), "recorded_at": tx.wall()}
+    last = {row["subject"]: row["last"] for row in await tx.all(_STORE_POSTGRESQL, given)}
+    return [event.wire(last[event.subject]) for event in events]
+
+
+async def _store_sqlite(tx: Transaction, events: Sequence[_Stored]) -> list[Wire]:
+    rows = await tx.all(_SEQUENCES_SQLITE, {"counts": json.dumps(_counts(events))})
+    last = {row["subject"]: row["last"] for row in rows}
+    wires = [event.wire(last[event.subject]) for event in events]
+    recorded_at = tx.wall()
+    await tx.execute(
+        _STORE_SQLITE,
+        [
+            {**wire._asdict(), "correlation_id": event.draft.story.correlation_id, "recorded_at": recorded_at}
+            for wire, event in zip(wires, events, strict=True)
+        ],
     )
+    return wires
 
 
 _MARK = {

@@ -180,7 +180,7 @@ async def test_a_queue_declared_with_other_arguments_stops_the_start_with_its_na
 async def test_checking_a_missing_exchange_or_queue_says_what_is_missing(
     broker: PrivateRabbit, opened: Makes, namespace: str
 ) -> None:
-    with pytest.raises(TopologyMismatch, match="exchange .* is missing"):
+    with pytest.raises(TopologyMismatch, match=r"exchange .* is missing"):
         await opened(topology="check")
 
     operator = await amqp(broker)

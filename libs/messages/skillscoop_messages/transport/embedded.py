@@ -44,6 +44,7 @@ class EmbeddedTransport:
         self._connection: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
         self._bells: dict[str, asyncio.Event] = {}
+        self._pumps: set[asyncio.Task[None]] = set()
         self._trouble: str | None = None
 
     async def open(self) -> None:
@@ -56,20 +57,22 @@ class EmbeddedTransport:
         self._connection = connection
 
     async def close(self) -> None:
-        """Close the file; what is in it stays."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        """Let go of batches in hand and close the file; what is in it stays."""
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+        async with self._writing:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await connection.close()
 
     async def publish(self, batch: Sequence[Wire]) -> set[str]:
         """Store a row for every interested subscription, all in one transaction; every id is durable then."""
         rows = [(name, *wire) for wire in batch for name in self._interested.get(wire.type, ())]
         if rows:
-            async with self._writing:
-                await self._write(
-                    "INSERT OR IGNORE INTO delivery (subscription, id, type, subject, body) VALUES (?, ?, ?, ?, ?)",
-                    rows,
-                )
+            await self._write(
+                "INSERT OR IGNORE INTO delivery (subscription, id, type, subject, body) VALUES (?, ?, ?, ?, ?)", rows
+            )
             for name in {row[0] for row in rows}:
                 if name in self._bells:
                     self._bells[name].set()
@@ -82,6 +85,8 @@ class EmbeddedTransport:
         bell = self._bells[subscription.name] = asyncio.Event()
         stopped = asyncio.Event()
         pump = asyncio.create_task(self._pump(subscription.name, handle, bell, stopped))
+        self._pumps.add(pump)
+        pump.add_done_callback(self._pumps.discard)
 
         async def cancel() -> None:
             stopped.set()
@@ -109,8 +114,7 @@ class EmbeddedTransport:
                     await _rings(bell, LOOK_EVERY)
                     continue
                 await handle([wire for _, wire in batch])
-                async with self._writing:
-                    await self._write("DELETE FROM delivery WHERE number = ?", [(number,) for number, _ in batch])
+                await self._write("DELETE FROM delivery WHERE number = ?", [(number,) for number, _ in batch])
                 self._trouble, pause = None, 0.0
             except Hold as hold:
                 self._trouble = str(hold)
@@ -129,15 +133,19 @@ class EmbeddedTransport:
         return [(number, Wire(*rest)) for number, *rest in rows]
 
     async def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Run a statement for each row in one transaction. The caller holds the lock of the one connection."""
-        connection = self._opened()
-        await connection.execute("BEGIN IMMEDIATE")
-        try:
-            await connection.executemany(statement, rows)
-            await connection.execute("COMMIT")
-        except BaseException:
-            await connection.execute("ROLLBACK")
-            raise
+        """Run a statement for each row in one transaction, to its end even when the caller is cancelled meanwhile."""
+        await asyncio.shield(asyncio.ensure_future(self._write_whole(statement, rows)))
+
+    async def _write_whole(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        async with self._writing:
+            connection = self._opened()
+            await connection.execute("BEGIN IMMEDIATE")
+            try:
+                await connection.executemany(statement, rows)
+                await connection.execute("COMMIT")
+            except Exception:
+                await connection.execute("ROLLBACK")
+                raise
 
     def _opened(self) -> aiosqlite.Connection:
         if self._connection is None:

@@ -6,7 +6,7 @@ batch, and reconnecting in the open instead of behind the back.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Literal, cast
@@ -14,12 +14,12 @@ from typing import Literal, cast
 import aiormq
 from aiormq.abc import AbstractConnection, DeliveredMessage
 from aiormq.channel import Channel
-from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, DeliveryError, PublishError
-from pamqp.commands import Basic
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from skillscoop_messages.errors import Hold, TopologyMismatch, TransportError
 from skillscoop_messages.transport.base import BATCH, DEAD, BatchHandler, Cancel, Subscription, Wire
 from skillscoop_messages.transport.names import exchange_name, queue_arguments, queue_name
+from skillscoop_messages.transport.pipeline import Answers, publish_window
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ WINDOW = 500
 PREFETCH = 2 * BATCH
 PUBLISH_TIMEOUT = 10.0
 CONNECT_TIMEOUT = 10.0
+ANSWER_TIMEOUT = 30.0
+CLOSE_TIMEOUT = 5.0
 WATCH_EVERY = 1.0
 LONGEST_PAUSE = 5.0
 
@@ -62,7 +64,7 @@ class RabbitTransport:
         self._consuming = _Line(url, "consume")
         self._channel: Channel | None = None
         self._opening = asyncio.Lock()
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._blocked = False
         self._unroutable: set[str] = set()
         self._troubles: dict[str, str] = {}
@@ -74,15 +76,14 @@ class RabbitTransport:
         await self._prepare_exchange(channel)
         if self._topology == "declare":
             for subscription in self._subscriptions:
-                await self._prepare_queue(await self._publish_channel(), subscription)
-        self._watch = asyncio.create_task(self._watch_block())
+                await self._prepare_queue(channel, subscription)
+        self._start(self._watch_block())
 
     async def close(self) -> None:
-        """Close both connections; unacknowledged batches go back to their queues."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-            self._watch = None
+        """Let go of batches in hand, which go back to their queues, and close both connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._publishing.close()
         await self._consuming.close()
         self._channel = None
@@ -95,14 +96,16 @@ class RabbitTransport:
         if self._blocked:
             raise TransportError("the broker is blocked by an alarm")
         try:
-            channel = await self._publish_channel()
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                channel = await self._publish_channel()
         except Exception as error:
             raise TransportError(f"no connection to the broker: {_text(error)}") from error
         confirmed: set[str] = set()
         for start in range(0, len(batch), WINDOW):
             window = batch[start : start + WINDOW]
-            results = await asyncio.gather(*(self._publish_one(channel, wire) for wire in window))
-            confirmed.update(wire.id for wire, stored in zip(window, results, strict=True) if stored)
+            answers = await self._publish_window(channel, window)
+            confirmed |= answers.stored
+            self._note_unroutable(window, answers)
             if self._blocked or channel.is_closed:
                 break
         return confirmed
@@ -111,7 +114,7 @@ class RabbitTransport:
         """Consume until cancelled, through any number of reconnections."""
         self._own[subscription.name] = subscription
         stopped = asyncio.Event()
-        task = asyncio.create_task(self._consume_for_ever(subscription, handle, stopped))
+        task = self._start(self._consume_for_ever(subscription, handle, stopped))
 
         async def cancel() -> None:
             stopped.set()
@@ -123,16 +126,18 @@ class RabbitTransport:
 
     async def backlog(self) -> dict[str, int]:
         """Messages ready in the queues this process consumes; what is delivered and unacknowledged is not counted."""
-        connection = await self._consuming.connected()
-        channel = await connection.channel(publisher_confirms=False)
+        channel: Channel | None = None
         try:
-            found = {}
-            for name in self._own:
-                answer = await channel.queue_declare(queue_name(name, self._namespace), passive=True)
-                found[name] = answer.message_count or 0
-            return found
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                connection = await self._consuming.connected()
+                channel = cast(Channel, await connection.channel(publisher_confirms=False))
+                found = {}
+                for name in tuple(self._own):
+                    answer = await channel.queue_declare(queue_name(name, self._namespace), passive=True)
+                    found[name] = answer.message_count or 0
+                return found
         finally:
-            await channel.close()
+            await _close_quietly(channel)
 
     def trouble(self) -> str | None:
         """No connection, a blocked broker, messages without a queue, or a subscription that cannot consume."""
@@ -144,37 +149,30 @@ class RabbitTransport:
             return f"no queue is bound for {', '.join(sorted(self._unroutable))}"
         return next(iter(self._troubles.values()), None)
 
-    async def _publish_one(self, channel: Channel, wire: Wire) -> bool:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _publish_window(self, channel: Channel, window: Sequence[Wire]) -> Answers:
         try:
-            await channel.basic_publish(
-                wire.body,
-                exchange=self._exchange,
-                routing_key=wire.type,
-                mandatory=wire.type in self._wanted,
-                properties=Basic.Properties(
-                    content_type="application/cloudevents+json",
-                    delivery_mode=2,
-                    message_id=wire.id,
-                    message_type=wire.type,
-                    headers={"subject": wire.subject},
-                ),
-                timeout=self._publish_timeout,
-                wait=False,
-            )
-        except PublishError:
-            if wire.type not in self._unroutable:
-                logger.error("no queue is bound for %s: its events stay in the outbox", wire.type)
-            self._unroutable.add(wire.type)
-            return False
-        except (DeliveryError, TimeoutError, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and not channel.is_closed:
-                raise
-            return False
-        except Exception as error:
-            logger.warning("event %s is not confirmed: %s", wire.id, _text(error))
-            return False
-        self._unroutable.discard(wire.type)
-        return True
+            # Waiting for the confirms ends by itself; writing to a connection that is dying may not.
+            async with asyncio.timeout(self._publish_timeout + ANSWER_TIMEOUT):
+                return await publish_window(channel, self._exchange, window, self._wanted, self._publish_timeout)
+        except (aiormq.AMQPError, TimeoutError) as error:
+            logger.warning("%d events are not confirmed: %s", len(window), _text(error))
+            await self._publishing.close()
+            return Answers(set(), set())
+
+    def _note_unroutable(self, window: Sequence[Wire], answers: Answers) -> None:
+        if not answers.returned and not self._unroutable:
+            return
+        without_queue = {wire.type for wire in window if wire.id in answers.returned}
+        for type in without_queue - self._unroutable:
+            logger.error("no queue is bound for %s: its events stay in the outbox", type)
+        self._unroutable |= without_queue
+        self._unroutable -= {wire.type for wire in window if wire.id in answers.stored} - without_queue
 
     async def _publish_channel(self) -> Channel:
         async with self._opening:
@@ -227,11 +225,12 @@ class RabbitTransport:
             channel: Channel | None = None
             gone: Callable[[], Awaitable[None]] | None = None
             try:
-                connection = await self._consuming.connected()
-                channel = cast(Channel, await connection.channel(publisher_confirms=False))
-                await self._prepare_queue(channel, subscription)
-                batches = _Batches(channel)
-                await batches.start(queue_name(subscription.name, self._namespace))
+                async with asyncio.timeout(ANSWER_TIMEOUT):
+                    connection = await self._consuming.connected()
+                    channel = cast(Channel, await connection.channel(publisher_confirms=False))
+                    await self._prepare_queue(channel, subscription)
+                    batches = _Batches(channel)
+                    await batches.start(queue_name(subscription.name, self._namespace))
                 self._troubles.pop(subscription.name, None)
                 while (batch := await batches.next(stopped)) is not None:
                     await handle([_wire(message) for message in batch])
@@ -285,7 +284,7 @@ class _Line:
         """Close it, if it is open."""
         connection, self.connection = self.connection, None
         if connection is not None and not connection.is_closed:
-            await asyncio.gather(connection.close(), return_exceptions=True)
+            await _within(CLOSE_TIMEOUT, connection.close())
 
 
 class _Batches:
@@ -346,7 +345,16 @@ async def _declared(what: str, declare: Callable[[], Awaitable[object]]) -> None
 
 async def _close_quietly(channel: Channel | None) -> None:
     if channel is not None and not channel.is_closed:
-        await asyncio.gather(channel.close(), return_exceptions=True)
+        await _within(CLOSE_TIMEOUT, channel.close())
+
+
+async def _within(seconds: float, closing: Awaitable[None]) -> None:
+    """Close something that may be dead already; whatever it says, we are done with it."""
+    try:
+        async with asyncio.timeout(seconds):
+            await closing
+    except Exception as error:
+        logger.debug("closed without an answer: %s", _text(error))
 
 
 def _wire(message: DeliveredMessage) -> Wire:
@@ -354,7 +362,9 @@ def _wire(message: DeliveredMessage) -> Wire:
     properties = message.header.properties
     subject = (properties.headers or {}).get("subject", "")
     identity = properties.message_id or f"foreign-{sha256(message.body).hexdigest()[:32]}"
-    return Wire(identity, properties.message_type or message.routing_key or "", str(subject), message.body)
+    # A dead letter arrives under another routing key; the property keeps the type.
+    type = properties.message_type or message.routing_key or ""
+    return Wire(identity, type, str(subject), message.body)
 
 
 def _text(error: BaseException) -> str:
