@@ -10,16 +10,17 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from skillscoop_chassis.http.bodies import Facts
 from skillscoop_chassis.http.edge import facts
-from skillscoop_chassis.http.idempotency import Claim, claim, remember
+from skillscoop_chassis.http.idempotency import Claim, claim, in_use, remember, was_taken
 from skillscoop_chassis.http.paging import Cursor, PageParams, open_cursor
 from skillscoop_chassis.http.problems import Problem, invalid_fields, precondition_failed, precondition_required
 from skillscoop_chassis.identity import Actor
@@ -184,13 +185,18 @@ class Work(Asking):
             sent["Location"] = location
         answer = Response(status_code=status, headers=sent) if body is None else _json(body, status, sent)
         if self._claim is not None and self._tx is not None and 200 <= status < 300:
-            await remember(self._tx, self._claim, status, sent, bytes(answer.body).decode())
+            remember(self._tx, self._claim, status, sent, bytes(answer.body).decode())
         return answer
 
 
 def _refuse_fields_of_commands_without(request: Request, known: Facts) -> None:
-    """A route that declares no body takes `{}` or nothing; raises Problem invalid_request (422) for more."""
-    if not known.is_json or getattr(request.scope.get("route"), "body_field", None) is not None:
+    """A route that declares no body takes `{}` or nothing; raises Problem invalid_request (422) for more.
+
+    One that reads its body by itself declares it in the API document.
+    """
+    route = request.scope.get("route")
+    documented = getattr(route, "openapi_extra", None) or {}
+    if not known.is_json or getattr(route, "body_field", None) is not None or "requestBody" in documented:
         return
     sent = json.loads(known.body)
     if not isinstance(sent, dict):
@@ -212,15 +218,27 @@ def _idempotency_key(request: Request, *, required: bool) -> str | None:
     return sent[0]
 
 
+@asynccontextmanager
+async def _committed() -> AsyncIterator[AsyncExitStack]:
+    """A stack that ends with the commit. Raises Problem idempotency_key_in_use (409) when the same call was faster."""
+    try:
+        async with AsyncExitStack() as stack:
+            yield stack
+    except sa.exc.IntegrityError as error:
+        if was_taken(error):
+            raise in_use() from error
+        raise
+
+
 async def transaction(request: Request) -> AsyncIterator[Work]:
     """Dependency of routes that change something: `Annotated[Work, Depends(transaction, scope="function")]`."""
-    async with AsyncExitStack() as stack:
+    async with _committed() as stack:
         yield Work(request, stack, key_required=False)
 
 
 async def money_transaction(request: Request) -> AsyncIterator[Work]:
     """As `transaction`, for routes that move money: the Idempotency-Key is required."""
-    async with AsyncExitStack() as stack:
+    async with _committed() as stack:
         yield Work(request, stack, key_required=True)
 
 
