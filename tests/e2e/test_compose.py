@@ -1,0 +1,91 @@
+"""The README's way with Docker: built from this tree, started, and walked through as people would."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.fleet import free_port
+from tests.support.installation import PROGRAM
+from tests.support.servers.found import docker_answers
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+BUILT_HERE = "skillscoop/"
+
+
+def outside_images() -> list[str]:
+    """The images that are not built from this tree: those of compose, and those the Dockerfile starts from."""
+    named = re.findall(r"^\s+image: (\S+)$", COMPOSE.read_text(), re.MULTILINE)
+    dockerfile = (ROOT / "deploy/docker/service.Dockerfile").read_text().replace("${PYTHON}", "3.13")
+    named += re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    return sorted({name for name in named if not name.startswith(BUILT_HERE)})
+
+
+def compose(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """One compose command on a project of this test's own."""
+    return subprocess.run(
+        ["docker", "compose", "--project-name", "skillscooptest", "--file", str(COMPOSE), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=False,
+        timeout=900,
+    )
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Free ports and a data folder; the project is taken down afterwards with everything it kept."""
+    if not docker_answers() or compose("version", environment={}).returncode:
+        pytest.skip("no Docker engine with compose answers here")
+    missing = [
+        image
+        for image in outside_images()
+        if subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode
+        and subprocess.run(["docker", "pull", "--quiet", image], capture_output=True, check=False).returncode
+    ]
+    if missing:
+        pytest.skip(f"these images cannot be had here: {', '.join(missing)}")
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    chosen = {
+        "SKILLSCOOP_DATA": str(data),
+        **{name: str(free_port()) for name in ("GATEWAY_PORT", "OPERATORS_PORT", "SIMULATOR_PORT", "MAIL_PORT")},
+    }
+    yield chosen
+    compose("down", "--volumes", "--timeout", "5", environment=chosen)
+
+
+def test_the_story_holds_in_compose(environment: dict[str, str]) -> None:
+    """Given compose is up, when the story is walked through the gateway, then every check holds."""
+    up = compose("up", "--build", "--wait", environment=environment)
+    assert up.returncode == 0, (
+        up.stderr[-3000:] + compose("logs", "--tail", "20", environment=environment).stdout[-6000:]
+    )
+    walked = subprocess.run(
+        [
+            sys.executable,
+            PROGRAM,
+            "walk",
+            "--json",
+            "--data",
+            environment["SKILLSCOOP_DATA"],
+            "--url",
+            f"http://127.0.0.1:{environment['GATEWAY_PORT']}",
+            "--operator-url",
+            f"http://127.0.0.1:{environment['OPERATORS_PORT']}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert walked.returncode == 0, walked.stdout[-3000:] + walked.stderr[-3000:]
+    assert json.loads(walked.stdout)["ok"] is True
