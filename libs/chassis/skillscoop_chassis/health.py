@@ -38,13 +38,17 @@ class HttpMetrics:
 
 
 class Vitals:
-    """What a service tells about itself: its checks for readiness, and gauges read when metrics are asked for."""
+    """What a service tells about itself: its checks for readiness, and gauges read when metrics are asked for.
+
+    `closed` names what could not be opened yet, with the reason.
+    """
 
     def __init__(self, service: str) -> None:
         self.service = service
         self.registry = CollectorRegistry()
         self.checks: dict[str, Check] = {}
         self.stopping = False
+        self.closed: dict[str, str] = {}
         self._gauges: dict[str, Gauge] = {}
         self._readings: list[Callable[[], Awaitable[Mapping[str, float]]]] = []
 

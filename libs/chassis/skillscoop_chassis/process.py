@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 import uvicorn
 from pydantic import ValidationError
+from skillscoop_messages.errors import TopologyMismatch
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -121,5 +123,16 @@ def _run(build: Build, settings: ServiceSettings, role: Role) -> None:
         import uvloop
 
         factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main())
+    except TopologyMismatch as error:
+        raise SystemExit(f"the broker does not fit: {error}") from None
+    except sa.exc.DBAPIError as error:
+        if not _without_tables(error):
+            raise
+        raise SystemExit("the database has no tables yet, or old ones: start with --role migrate first") from None
+
+
+def _without_tables(error: sa.exc.DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in ("42P01", "42703") or "no such table" in str(error.orig)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from skillscoop_messages import later
 from skillscoop_messages.consumer import Consumer
+from skillscoop_messages.errors import TopologyMismatch
 from skillscoop_messages.later_runner import LaterRunner, always_calm
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.relay import Relay
@@ -20,6 +22,8 @@ from skillscoop_messages.tables import LATER
 if TYPE_CHECKING:
     from skillscoop_chassis.service import Service
 
+LOG = logging.getLogger(__name__)
+OPEN_SECONDS = 10.0
 OUTBOX_LATE = timedelta(seconds=60)
 """An event that waits longer than this for the broker makes the process not ready."""
 
@@ -68,23 +72,64 @@ def build_post(service: Service) -> Post:
 
 @asynccontextmanager
 async def run_post(service: Service, post: Post, *, consume: bool) -> AsyncIterator[None]:
-    """Open the transport and publish; with `consume`, also take messages, ring alarms and make outside calls."""
-    await service.transport.open()
-    parts = [("relay", post.relay.run())]
+    """Publish what commits; with `consume`, also take messages, ring alarms and make outside calls.
+
+    A broker that is away keeps nobody from starting: commands are taken, their events wait in the outbox, and
+    readiness says so until it is back. Raises TopologyMismatch when the broker has other queues than we need.
+    """
+    carried = [("relay", post.relay.run)]
+    if consume and service.subscribers:
+        carried.append(("consumer", post.consumer.run))
+    tasks: list[asyncio.Task[None]] = []
     if consume:
-        parts.append(("later", post.later.run()))
-        parts += [(executor.name, executor.run(service.database)) for executor in service.executors]
-        if service.subscribers:
-            parts.append(("consumer", post.consumer.run()))
-    tasks = [asyncio.create_task(run, name=f"{service.name}.{name}") for name, run in parts]
+        tasks.append(asyncio.create_task(post.later.run(), name=f"{service.name}.later"))
+        for executor in service.executors:
+            tasks.append(asyncio.create_task(executor.run(service.database), name=f"{service.name}.{executor.name}"))
+
+    def begin() -> None:
+        tasks.extend(asyncio.create_task(run(), name=f"{service.name}.{name}") for name, run in carried)
+
     try:
+        if await _opened(service):
+            begin()
+        else:
+            tasks.append(asyncio.create_task(_open_later(service, begin), name=f"{service.name}.open"))
         yield
     finally:
+        service.vitals.closed.clear()
         # The consumer first: what it has in hand is settled while everything else still works.
         for task in reversed(tasks):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         await service.transport.close()
+
+
+async def _opened(service: Service) -> bool:
+    try:
+        async with asyncio.timeout(OPEN_SECONDS):
+            await service.transport.open()
+    except TopologyMismatch:
+        raise
+    except Exception as error:
+        LOG.warning("the broker cannot be reached: %s", type(error).__name__)
+        service.vitals.closed["broker"] = "cannot be reached"
+        return False
+    service.vitals.closed.pop("broker", None)
+    return True
+
+
+async def _open_later(service: Service, begin: Callable[[], None]) -> None:
+    pause = 0.2
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            if await _opened(service):
+                break
+        except TopologyMismatch as error:
+            LOG.error("%s", error)
+            service.vitals.closed["broker"] = "has other queues than this process needs"
+        pause = min(pause * 2, 5.0)
+    begin()
 
 
 def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
@@ -95,7 +140,7 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
         return None
 
     async def broker() -> str | None:
-        return service.transport.trouble()
+        return service.vitals.closed.get("broker") or service.transport.trouble()
 
     async def outbox() -> str | None:
         waiting = await post.relay.oldest_unpublished()

@@ -13,8 +13,10 @@ from skillscoop_chassis.service import Job, Service, running
 from skillscoop_chassis.settings import ServiceSettings
 from skillscoop_messages import later
 from skillscoop_messages.database import Transaction
+from skillscoop_messages.errors import TopologyMismatch
 
 from tests.support.example import build
+from tests.support.identity import Issuer
 
 
 async def test_running_service_is_ready_and_rings_its_alarms(service: Service, http: httpx2.AsyncClient) -> None:
@@ -85,6 +87,38 @@ async def test_not_ready_while_the_broker_is_in_trouble_or_the_process_ends(
         service.vitals.stopping = True
         assert (await http.get("/readyz")).status_code == 503
         assert (await http.get("/livez")).status_code == 200
+
+
+async def test_broker_away_at_the_start_keeps_nobody_from_working(
+    service: Service, http: httpx2.AsyncClient, keys: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, answers = service.transport.open, [ConnectionError(), ConnectionError()]
+
+    async def open() -> None:
+        if answers:
+            raise answers.pop()
+        await real()
+
+    monkeypatch.setattr(service.transport, "open", open)
+    async with running(service):
+        away = await http.get("/readyz")
+        made = await http.post("/v1/things", json={"title": "x"}, headers=keys.headers("ada"))
+        assert (away.status_code, away.json()["trouble"]) == (503, {"broker": "cannot be reached"})
+        assert made.status_code == 201
+        async with asyncio.timeout(10):
+            while (await http.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.05)
+        assert "contracts.relay" in {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_broker_with_other_queues_ends_the_start(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def open() -> None:
+        raise TopologyMismatch("another queue")
+
+    monkeypatch.setattr(service.transport, "open", open)
+    with pytest.raises(TopologyMismatch):
+        async with running(service):
+            pass
 
 
 def test_wrong_settings_end_with_one_line_each(
