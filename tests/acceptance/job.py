@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from skillscoop_cli.story.people import Cast, Person
 from skillscoop_cli.story.pages import fill_in
+from skillscoop_cli.story.people import Cast, Person
 from skillscoop_messages.events import payments
 from skillscoop_messages.ids import new_id
 from skillscoop_payments.tables import PAYMENTS, PAYOUT_ACCOUNTS, SETTLEMENTS

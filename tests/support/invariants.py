@@ -270,7 +270,7 @@ def _delivered(milestone: Row, settlement: Row) -> bool:
         milestone["held"] == 0
         and milestone["state"] == state
         and sum(parts) == milestone["amount"]
-        and milestone["paid"] == settlement["to_freelancer"] - settlement["fee"]
+        and milestone["paid"] == settlement["to_freelancer"]
         and settlement["state"] == "completed"
     )
 

@@ -1,0 +1,69 @@
+"""Situation 15: currencies without a minor unit, uneven splits, fees larger than a share: to the unit."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.acceptance.job import Job, Json
+
+POLICY = "/v1/admin/contracts/policy"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fee(job: Job) -> AsyncIterator[Json]:
+    """Contracts approved now have a fee of 10 % and something."""
+    olga = job.cast.olga
+    fixed = {"jpy": 7, "usd": 500, "kwd": 50}
+    policy = await job.done(olga, "PUT", POLICY, {"fee": {"bps": 1_000, "fixed": fixed}})
+    yield policy["fee"]
+    await job.done(olga, "PUT", POLICY, {"fee": {"bps": 0, "fixed": {}}})
+
+
+@pytest.mark.usefixtures("fee")
+@pytest.mark.parametrize(
+    ("currency", "price", "share", "net"),
+    [
+        ("jpy", 1_001, 333, 293),  # 10 % of 333 is 33.3, which is 33, and 7
+        ("jpy", 1_001, 335, 294),  # 10 % of 335 is 33.5, which is 34, and 7
+        ("usd", 10_001, 3_335, 2_501),  # 333.5 is 334, and 500
+        ("kwd", 12_340, 6_170, 5_503),  # 617, and 50
+        ("usd", 10_001, 300, 0),  # the fee would be 530: it takes the share and no more
+        ("usd", 10_001, 1, 0),
+        ("jpy", 1_001, 1_000, 893),
+    ],
+)
+async def test_a_split_leaves_no_unit_behind(job: Job, currency: str, price: int, share: int, net: int) -> None:
+    await job.ready(price, currency=currency)
+
+    await job.decided(1, share)
+
+    await job.becomes("split")
+    moved = {"charged": price, "released": net, "fees": share - net, "refunded": price - share}
+    assert await job.ledger() == {name: amount for name, amount in moved.items() if amount}
+    (milestone,) = job.milestones
+    transfers = await job.world.stripe.objects("transfer", milestone_id=milestone)
+    assert [one["amount"] for one in transfers] == ([net] if net else [])
+    refunds = await job.world.stripe.objects("refund", milestone_id=milestone)
+    assert [one["amount"] for one in refunds] == [price - share]
+
+
+async def test_a_price_within_the_fee_is_refused(job: Job, fee: Json) -> None:
+    assert fee["fixed"]["usd"] == 500
+    terms = {"title": "Small", "freelancer_id": job.cast.grace.id, "currency": "usd"}
+    lines = [{"description": "Part", "amount": 500}]
+    refused = await job.ask(job.cast.ada, "POST", "/v1/contracts", {**terms, "milestones": lines})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/milestones/0/amount"
+
+
+async def test_a_fee_counts_for_what_is_approved_after_it(job: Job) -> None:
+    await job.ready(40_000)
+    olga = job.cast.olga
+    await job.done(olga, "PUT", POLICY, {"fee": {"bps": 5_000, "fixed": {}}})
+    try:
+        assert (await job.release()).status_code == 202
+        await job.becomes("released")
+        assert await job.ledger() == {"charged": 40_000, "released": 40_000}
+    finally:
+        await job.done(olga, "PUT", POLICY, {"fee": {"bps": 0, "fixed": {}}})
