@@ -1,6 +1,7 @@
 """The one place where a message becomes an effect: decode, inbox, handler, commit, acknowledge."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,10 @@ from skillscoop_messages import inbox, later
 from skillscoop_messages.context import Story, story
 from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.envelope import Envelope, decode
-from skillscoop_messages.errors import Hold
+from skillscoop_messages.errors import Hold, MessageError
 from skillscoop_messages.retry import RetryPolicy
 from skillscoop_messages.tables import INBOX
-from skillscoop_messages.transport.base import DEAD, Cancel, Subscription, Transport, Wire
+from skillscoop_messages.transport.base import BATCH, DEAD, Cancel, Subscription, Transport, Wire
 
 __all__ = ["Consumer", "MessageHandler", "Observe", "RetryPolicy", "Subscriber", "handle_message", "ignore"]
 
@@ -32,6 +33,8 @@ CONFLICTS = 5
 PATIENCE = timedelta(minutes=10)
 LONGEST_PAUSE = 5.0
 WATCH_EVERY = 5.0
+LOOKS_PER_PURGE = 720
+MARKS_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,10 @@ class Consumer:
                 dead = Subscription(subscription.name + DEAD, (), subscription.money)
                 cancels.append(await self._transport.subscribe(subscription, partial(self.take, subscriber)))
                 cancels.append(await self._transport.subscribe(dead, partial(self.take_dead, subscriber)))
-            while True:
+            for looks in itertools.count():
                 await self.look_around()
+                if looks % LOOKS_PER_PURGE == 0:
+                    await self.forget_old_marks()
                 await asyncio.sleep(WATCH_EVERY)
         finally:
             self._calm_since = None
@@ -150,10 +155,10 @@ class Consumer:
         return self._calm_since
 
     async def look_around(self) -> None:
-        """Note whether all is well: connected, database there, nothing waiting for these subscribers."""
+        """Note whether all is well: connected, database there, no more waiting than one batch takes away."""
         try:
             ours = {one.name for one in self._subscribers}
-            behind = any(count for name, count in (await self._transport.backlog()).items() if name in ours)
+            behind = any(count > BATCH for name, count in (await self._transport.backlog()).items() if name in ours)
             if self._transport.trouble() or self._away or behind:
                 self._calm_since = None
             elif self._calm_since is None:
@@ -162,6 +167,22 @@ class Consumer:
         except Exception as error:
             self._calm_since = None
             logger.warning("cannot tell whether messages wait: %s", later.error_text(error))
+
+    async def forget_old_marks(self) -> int:
+        """Delete inbox marks older than 30 days, except those of subscribers that move money; how many.
+
+        That is well beyond anything that can still arrive: outbox rows live for 7 days, retries for one.
+        """
+        forgotten = 0
+        for subscriber in self._subscribers:
+            if self._subscriptions[subscriber.name].money:
+                continue
+            try:
+                async with self._database.begin() as tx:
+                    forgotten += await inbox.purge(tx, subscriber.name, tx.wall() - MARKS_KEPT)
+            except Exception as error:
+                logger.warning("old marks of %s stay: %s", subscriber.name, later.error_text(error))
+        return forgotten
 
     async def take(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
         """Handle one delivered batch. Returning means every message took effect, was one before, or is kept for later.
@@ -215,24 +236,26 @@ class Consumer:
 
     async def _settle(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
         messages, failures = self._read(wires)
+        suspects: list[_Message] = []
         while messages:
             try:
                 await self._handle_together(subscriber, messages)
                 break
-            except _HandlerFailed as failed:
-                if self._database.is_away(failed.error):
-                    raise failed.error from failed
-                if self._database.is_conflict(failed.error) or len(failures) >= SET_ASIDE:
-                    failures += await self._handle_each(subscriber, messages)
-                    break
-                failures.append(_failure(failed.message, failed.error))
-                messages = [one for one in messages if one is not failed.message]
-            except Exception as error:
-                # Not a handler but the end of the transaction failed: a deferred constraint, or another transaction.
+            except Exception as failed:
+                culprit = failed.message if isinstance(failed, _HandlerFailed) else None
+                error = failed.error if isinstance(failed, _HandlerFailed) else failed
                 if self._database.is_away(error):
-                    raise
-                failures += await self._handle_each(subscriber, messages)
-                break
+                    raise error from failed
+                if culprit is None or self._database.is_conflict(error) or len(failures) + len(suspects) >= SET_ASIDE:
+                    suspects += messages
+                    break
+                messages = [one for one in messages if one is not culprit]
+                if isinstance(error, MessageError):
+                    failures.append(_failure(culprit, error))
+                else:
+                    # A statement of the message before may fail only now, so the one we were at may be innocent.
+                    suspects.append(culprit)
+        failures += await self._handle_each(subscriber, suspects)
         if failures:
             await self._keep(subscriber, failures)
 

@@ -58,7 +58,7 @@ async def wake(tx: Transaction, alarm: str, key: str, at: datetime) -> None:
 
     The alarm decides nothing: its handler reads its root again, and acts, sets another alarm, or does nothing.
     """
-    await tx.execute(
+    tx.write(
         _WAKE,
         {
             "alarm": alarm,
@@ -72,7 +72,7 @@ async def wake(tx: Transaction, alarm: str, key: str, at: datetime) -> None:
 
 async def forget(tx: Transaction, alarm: str, key: str) -> None:
     """Take an alarm back. Only tidiness: an alarm that rings for nothing does no harm."""
-    await tx.execute(_FORGET, {"alarm": alarm, "key": key})
+    tx.write(_FORGET, {"alarm": alarm, "key": key})
 
 
 # The row is deleted by the claim itself: a handler that fails rolls it back into place, a handler that sets the same
@@ -198,7 +198,7 @@ async def postpone_message(
     tx: Transaction, subscriber: str, wire: Wire, correlation_id: str | None, verdict: Verdict, error: str
 ) -> None:
     """Keep a message that failed on arrival. One that is kept already keeps its schedule: this was a duplicate."""
-    await tx.execute(
+    tx.write(
         _KEEP,
         {
             **_outcome(tx, verdict, error),

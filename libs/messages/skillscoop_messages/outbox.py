@@ -197,7 +197,7 @@ _PURGE = text(
 async def mark_published(tx: Transaction, ids: Sequence[str]) -> None:
     """Note in one statement that these messages are safely with the transport."""
     given = list(ids) if tx.dialect == "postgresql" else json.dumps(list(ids))
-    await tx.execute(_MARK[tx.dialect], {"now": tx.wall(), "ids": given})
+    tx.write(_MARK[tx.dialect], {"now": tx.wall(), "ids": given})
 
 
 class Unpublished(NamedTuple):

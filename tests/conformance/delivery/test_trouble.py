@@ -17,9 +17,11 @@ from sqlalchemy import text
 
 from tests.conformance.stage import (
     BOOKING,
+    MOURNING,
     AwayOr,
     Hands,
     Ignored,
+    Lost,
     Post,
     Shipped,
     booking,
@@ -327,3 +329,49 @@ async def test_a_database_away_for_longer_than_a_broker_waits_costs_no_message(
         dead = {name: n for name, n in (await running.transport.backlog()).items() if name.endswith(DEAD) and n}
     assert not dead
     assert await count(database, "later") == 0
+
+
+async def test_marks_of_handled_messages_are_kept_for_ever_where_money_moves_and_thirty_days_elsewhere(
+    post: Post, database: SqlDatabase, hands: Hands
+) -> None:
+    async with process(post, database, {BOOKING: booking(), MOURNING: booking(MOURNING)}) as running:
+        async with database.begin() as tx:
+            record(tx, Lost(parcel_id="pcl_1"))
+
+        async def both() -> bool:
+            return await count(database, "inbox") == 2
+
+        await eventually(both)
+        hands.wall_ahead = timedelta(days=29)
+        assert await running.consumer.forget_old_marks() == 0
+        hands.wall_ahead = timedelta(days=31)
+        assert await running.consumer.forget_old_marks() == 1
+    assert await count(database, "inbox", f"subscriber = '{BOOKING}'") == 1
+
+
+async def test_a_process_is_calm_while_it_is_connected_and_not_behind(post: Post, database: SqlDatabase) -> None:
+    fragile = AwayOr(database)
+    async with process(post, fragile) as running:
+        await running.consumer.look_around()
+        since = running.consumer.calm_since()
+        assert since is not None
+        await running.consumer.look_around()
+        assert running.consumer.calm_since() == since
+
+        fragile.away = True
+        await ship(database)
+
+        async def noticed() -> bool:
+            return running.consumer.calm_since() is None
+
+        await eventually(noticed)
+        fragile.away = False
+
+        async def handled() -> bool:
+            return running.consumer.trouble() is None
+
+        await eventually(handled)
+        await running.consumer.look_around()
+        after = running.consumer.calm_since()
+        assert after is not None
+        assert after > since
