@@ -69,14 +69,15 @@ class SqlTransaction:
             raise ValueError("no parameters: an empty list would insert a row of defaults")
         return await self._taken.execute(statement, parameters)
 
-    def write(self, statement: Any, parameters: Parameters = None) -> None:
-        """Run one statement whose answer nobody waits for: it travels with the next one, or with the commit.
+    def write(self, statement: Any, parameters: Parameters = None, *, unless: type[Exception] | None = None) -> None:
+        """Run a statement whose answer nobody waits for: it travels with the next one, or with the commit.
 
-        What goes wrong with it is raised there. A list of parameters runs it for each.
+        What goes wrong with it is raised there; `unless` is raised there when it touched no row. A list of parameters
+        runs it for each. Raises ValueError for an empty list, TypeError for a statement only SQLAlchemy can execute.
         """
         if parameters is not None and not parameters:
             raise ValueError("no parameters: an empty list would insert a row of defaults")
-        self._taken.write(statement, parameters)
+        self._taken.write(statement, parameters, unless)
 
     async def first(self, statement: Any, parameters: Parameters = None) -> sa.RowMapping | None:
         """The first row, or None."""
@@ -86,6 +87,10 @@ class SqlTransaction:
     async def all(self, statement: Any, parameters: Parameters = None) -> Sequence[sa.RowMapping]:
         """All rows."""
         return await self._taken.rows(statement, parameters)
+
+    async def several(self, *asked: tuple[Any, Parameters]) -> list[Sequence[sa.RowMapping]]:
+        """The rows of several statements, each seeing what was committed when its turn came, in one round trip."""
+        return await self._taken.several(*asked)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

@@ -128,6 +128,8 @@ class PostgresConnections:
         if status == IDLE and taken.queued == 1:
             taken.forget()
             return
+        if taken.doubtful:
+            await taken.flush()
         taken.say("COMMIT")
         await taken.flush()
 

@@ -136,10 +136,10 @@ class Statements:
 class Checkout:
     """One connection taken out of its pool: SQLAlchemy's, the driver's, and the way to run statements on it.
 
-    `queue` holds statements whose answers nobody waits for: they travel ahead of the next one that is waited for.
+    Statements whose answers nobody waits for are queued: they travel ahead of the next one that is waited for.
     """
 
-    __slots__ = ("_queue", "_run", "_statements", "connection", "driver")
+    __slots__ = ("_queue", "_run", "_statements", "_unless", "connection", "driver")
 
     def __init__(self, connection: sa.Connection, driver: Any, statements: Statements, run: Run) -> None:
         self.connection = connection
@@ -147,26 +147,34 @@ class Checkout:
         self._statements = statements
         self._run = run
         self._queue: list[Request] = []
+        self._unless: dict[int, type[Exception]] = {}
 
     def say(self, words: str) -> None:
         """Queue a command without parameters."""
         self._queue.append((words, None))
 
-    def write(self, statement: Any, parameters: Parameters = None) -> None:
+    def write(self, statement: Any, parameters: Parameters = None, unless: type[Exception] | None = None) -> None:
         """Queue one statement. Raises TypeError for one that has to go SQLAlchemy's way."""
         planned = self._statements.plan(statement, parameters)
         if planned is None:
             raise TypeError("this statement cannot be queued")
         self._queue += planned[1]
+        if unless is not None:
+            self._unless[len(self._queue) - 1] = unless
 
     @property
     def queued(self) -> int:
         """How many statements wait."""
         return len(self._queue)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether a queued statement may turn out to be a reason not to commit."""
+        return bool(self._unless)
+
     def forget(self) -> None:
         """Drop what is queued."""
-        self._queue.clear()
+        self._queue, self._unless = [], {}
 
     async def flush(self) -> None:
         """Run what is queued. Raises what SQLAlchemy raises."""
@@ -192,20 +200,37 @@ class Checkout:
         rows, columns, _ = await self._answer(*planned)
         return [] if columns is None else [columns.row(row)._mapping for row in rows]
 
+    async def several(self, *asked: tuple[Any, Parameters]) -> list[Sequence[sa.RowMapping]]:
+        """The rows of several statements, run in their order behind what is queued, in one go."""
+        planned = [self._statements.plan(*one) for one in asked]
+        plans = [one for one in planned if one is not None]
+        if len(plans) < len(asked):
+            return [await self.rows(*one) for one in asked]
+        answers = await self._answers([request for _, requests in plans for request in requests])
+        found: list[Sequence[sa.RowMapping]] = []
+        for (plan, _), answer in zip(plans, answers[-len(plans) :], strict=True):
+            columns = self._columns(plan, answer)
+            found.append([] if columns is None else [columns.row(row)._mapping for row in answer[0]])
+        return found
+
+    def _columns(self, plan: _Plan, answer: Answer) -> _Columns | None:
+        if answer[1] is None:
+            return None
+        if plan.columns is None:
+            plan.columns = _Columns(plan.compiled, answer[1](), self._statements.dialect)
+        return plan.columns
+
     async def _answer(self, plan: _Plan, requests: Sequence[Request]) -> tuple[Sequence[Any], _Columns | None, int]:
         answers = (await self._answers(requests))[-len(requests) :]
-        rows, describe, count = answers[-1]
+        rows, _, count = answers[-1]
         if len(answers) > 1:
             rows, count = [row for one in answers for row in one[0]], sum(one[2] for one in answers)
-        if describe is None:
-            return rows, None, count
-        if plan.columns is None:
-            plan.columns = _Columns(plan.compiled, describe(), self._statements.dialect)
-        return rows, plan.columns, count
+        return rows, self._columns(plan, answers[-1]), count
 
     async def _answers(self, requests: Sequence[Request]) -> list[Answer]:
         """Run the queue and then `requests`, in one go."""
-        everything, self._queue = [*self._queue, *requests], []
+        everything, unless = [*self._queue, *requests], self._unless
+        self.forget()
         try:
             answers = await self._run(everything)
         except Exception as error:
@@ -213,7 +238,11 @@ class Checkout:
         last = answers[-1]
         if isinstance(last, Exception):
             raise self.explained(last, everything[len(answers) - 1][0]) from last
-        return cast("list[Answer]", answers)
+        known = cast("list[Answer]", answers)
+        for place, reason in unless.items():
+            if known[place][2] == 0:
+                raise reason
+        return known
 
     def explained(self, error: Exception, sql: str | None = None) -> BaseException:
         """`error` of the driver as SQLAlchemy's."""

@@ -41,14 +41,22 @@ class Transaction(Protocol):
     async def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run a statement; a list of parameters runs it once for each."""
 
-    def write(self, statement: Executable, parameters: Parameters = None) -> None:
-        """Run a statement whose answer nobody waits for: with the next one, or the commit, where its error shows."""
+    def write(
+        self, statement: Executable, parameters: Parameters = None, *, unless: type[Exception] | None = None
+    ) -> None:
+        """Run a statement whose answer nobody waits for: it travels with the next one, or with the commit.
+
+        What goes wrong with it is raised there; `unless` is raised there when it touched no row.
+        """
 
     async def first(self, statement: Executable, parameters: Parameters = None) -> RowMapping | None:
         """The first row, or None."""
 
     async def all(self, statement: Executable, parameters: Parameters = None) -> Sequence[RowMapping]:
         """Every row."""
+
+    async def several(self, *asked: tuple[Executable, Parameters]) -> list[Sequence[RowMapping]]:
+        """The rows of several statements, each seeing what was committed when its turn came, in one round trip."""
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """On an exception everything since its start is undone, events and hooks too, and the exception goes on."""

@@ -67,6 +67,7 @@ class BusyKeys:
 
 
 _KEYS = IDEMPOTENCY_KEYS.c
+_REMEMBER = IDEMPOTENCY_KEYS.insert()
 _LOOKUP = sa.select(_KEYS.fingerprint, _KEYS.status, _KEYS.headers, _KEYS.body).where(_KEYS.id == sa.bindparam("id"))
 
 # One round trip: take the lock without waiting, and see whether the answer is there. When the row appeared between the
@@ -109,8 +110,8 @@ def _stored(row: sa.RowMapping) -> Response:
     return Response(body.encode(), status_code=row["status"], headers=headers, media_type=media)
 
 
-async def remember(tx: SqlTransaction, done: Claim, status: int, headers: Mapping[str, str], body: str) -> None:
-    """Keep the answer with the work. Raises Problem idempotency_key_in_use (409) when another transaction was first."""
+def remember(tx: SqlTransaction, done: Claim, status: int, headers: Mapping[str, str], body: str) -> None:
+    """Keep the answer with the work. The commit fails (see `was_taken`) when another transaction was first."""
     row: dict[str, Any] = {
         "id": done.id,
         "fingerprint": done.fingerprint,
@@ -119,10 +120,12 @@ async def remember(tx: SqlTransaction, done: Claim, status: int, headers: Mappin
         "body": body,
         "created_at": tx.wall(),
     }
-    try:
-        await tx.execute(IDEMPOTENCY_KEYS.insert(), row)
-    except sa.exc.IntegrityError as error:
-        raise in_use() from error
+    tx.write(_REMEMBER, row)
+
+
+def was_taken(error: Exception) -> bool:
+    """Whether a transaction failed because another one answered the same call first."""
+    return isinstance(error, sa.exc.IntegrityError) and IDEMPOTENCY_KEYS.name in str(error.orig)
 
 
 async def purge_keys(database: SqlDatabase) -> None:

@@ -34,30 +34,39 @@ class Stored:
     payee_ready: bool
 
 
-_BY_ID = sa.select(CONTRACTS).where(CONTRACTS.c.id == sa.bindparam("key"))
-_BY_MILESTONE = sa.select(CONTRACTS).where(
-    CONTRACTS.c.id
-    == sa.select(MILESTONES.c.contract_id).where(MILESTONES.c.id == sa.bindparam("key")).scalar_subquery()
-)
+_KEY = sa.bindparam("key", type_=sa.Text)
+_OF_MILESTONE = sa.select(MILESTONES.c.contract_id).where(MILESTONES.c.id == _KEY).scalar_subquery()
+
+
+def _parts(contract: Any) -> sa.Select[Any]:
+    """Milestones with the length of the timeline and the state of the payee.
+
+    A statement of its own, behind the lock: only then does it see what whoever held the lock before has committed.
+    """
+    payee = sa.select(CONTRACTS.c.freelancer_id).where(CONTRACTS.c.id == contract).scalar_subquery()
+    return (
+        sa.select(
+            MILESTONES,
+            sa.select(sa.func.coalesce(sa.func.max(TIMELINE.c.number), 0))
+            .where(TIMELINE.c.contract_id == contract)
+            .scalar_subquery()
+            .label("entries"),
+            sa.select(PAYOUT_ACCOUNTS.c.state)
+            .where(PAYOUT_ACCOUNTS.c.user_id == payee)
+            .scalar_subquery()
+            .label("payee_state"),
+        )
+        .where(MILESTONES.c.contract_id == contract)
+        .order_by(MILESTONES.c.position)
+    )
+
+
+_BY_ID = sa.select(CONTRACTS).where(CONTRACTS.c.id == _KEY)
+_BY_MILESTONE = sa.select(CONTRACTS).where(CONTRACTS.c.id == _OF_MILESTONE)
 _LOCK_BY_ID = for_update(_BY_ID)
 _LOCK_BY_MILESTONE = for_update(_BY_MILESTONE)
-
-# A statement of its own, after the lock: only then does it see what whoever held the lock before has committed.
-_PARTS = (
-    sa.select(
-        MILESTONES,
-        sa.select(sa.func.coalesce(sa.func.max(TIMELINE.c.number), 0))
-        .where(TIMELINE.c.contract_id == sa.bindparam("contract"))
-        .scalar_subquery()
-        .label("entries"),
-        sa.select(PAYOUT_ACCOUNTS.c.state)
-        .where(PAYOUT_ACCOUNTS.c.user_id == sa.bindparam("payee"))
-        .scalar_subquery()
-        .label("payee_state"),
-    )
-    .where(MILESTONES.c.contract_id == sa.bindparam("contract"))
-    .order_by(MILESTONES.c.position)
-)
+_PARTS_BY_ID = _parts(_KEY)
+_PARTS_BY_MILESTONE = _parts(_OF_MILESTONE)
 _FUNDING = sa.select(MONEY_OPERATIONS).where(
     MONEY_OPERATIONS.c.contract_id == sa.bindparam("contract"), MONEY_OPERATIONS.c.id == sa.bindparam("key")
 )
@@ -70,39 +79,54 @@ async def lock_contract(
     tx: Transaction, contract_id: str, *, funding_id: str | None = None, dispute_id: str | None = None
 ) -> Stored | None:
     """The contract, locked until the transaction ends; with one try to fund or one dispute where they are named."""
-    row = await tx.first(_LOCK_BY_ID, {"key": contract_id})
-    return await _whole(tx, row, funding_id=funding_id, dispute_id=dispute_id) if row else None
+    wanted: list[tuple[sa.Select[Any], dict[str, str]]] = []
+    if funding_id:
+        wanted.append((_FUNDING, {"contract": contract_id, "key": funding_id}))
+    if dispute_id:
+        wanted.append((_CASE, {"contract": contract_id, "key": dispute_id}))
+    key = {"key": contract_id}
+    whole, parts, *more = await tx.several((_LOCK_BY_ID, key), (_PARTS_BY_ID, key), *wanted)
+    fundings = more.pop(0) if funding_id else ()
+    cases = more.pop(0) if dispute_id else ()
+    return _stored(
+        whole,
+        parts,
+        tuple(Funding(one["id"], one["milestone_id"], one["amount"], one["state"]) for one in fundings),
+        tuple(DisputeCase(one["dispute_id"], one["state"], tuple(one["decisions"])) for one in cases),
+    )
 
 
 async def lock_contract_of_milestone(tx: Transaction, milestone_id: str) -> Stored | None:
     """The contract a milestone belongs to, locked until the transaction ends."""
-    row = await tx.first(_LOCK_BY_MILESTONE, {"key": milestone_id})
-    return await _whole(tx, row) if row else None
+    key = {"key": milestone_id}
+    whole, parts = await tx.several((_LOCK_BY_MILESTONE, key), (_PARTS_BY_MILESTONE, key))
+    return _stored(whole, parts)
 
 
 async def read_contract(tx: Transaction, contract_id: str) -> Stored | None:
     """The contract, to look at."""
-    row = await tx.first(_BY_ID, {"key": contract_id})
-    return await _whole(tx, row) if row else None
+    key = {"key": contract_id}
+    whole, parts = await tx.several((_BY_ID, key), (_PARTS_BY_ID, key))
+    return _stored(whole, parts)
 
 
 async def read_contract_of_milestone(tx: Transaction, milestone_id: str) -> Stored | None:
     """The contract a milestone belongs to, to look at."""
-    row = await tx.first(_BY_MILESTONE, {"key": milestone_id})
-    return await _whole(tx, row) if row else None
+    key = {"key": milestone_id}
+    whole, parts = await tx.several((_BY_MILESTONE, key), (_PARTS_BY_MILESTONE, key))
+    return _stored(whole, parts)
 
 
-async def _whole(tx: Transaction, row: Row, *, funding_id: str | None = None, dispute_id: str | None = None) -> Stored:
-    contract_id = row["id"]
-    parts = await tx.all(_PARTS, {"contract": contract_id, "payee": row["freelancer_id"]})
-    fundings: tuple[Funding, ...] = ()
-    cases: tuple[DisputeCase, ...] = ()
-    if funding_id and (found := await tx.first(_FUNDING, {"contract": contract_id, "key": funding_id})):
-        fundings = (Funding(found["id"], found["milestone_id"], found["amount"], found["state"]),)
-    if dispute_id and (found := await tx.first(_CASE, {"contract": contract_id, "key": dispute_id})):
-        cases = (DisputeCase(found["dispute_id"], found["state"], tuple(found["decisions"])),)
+def _stored(
+    whole: Sequence[Row],
+    parts: Sequence[Row],
+    fundings: tuple[Funding, ...] = (),
+    cases: tuple[DisputeCase, ...] = (),
+) -> Stored | None:
+    if not whole:
+        return None
     return Stored(
-        contract_of(row, tuple(milestone_of(part) for part in parts), cases, fundings),
+        contract_of(whole[0], tuple(milestone_of(part) for part in parts), cases, fundings),
         entries=parts[0]["entries"],
         payee_ready=parts[0]["payee_state"] == "active",
     )

@@ -54,7 +54,7 @@ async def save(tx: Transaction, before: Stored, after: Contract, facts: list[f.F
     """Write what a command changed, under the lock this transaction holds. The new length of the timeline."""
     old = before.contract
     if _own(after) != _own(old):
-        await tx.execute(_UPDATE_CONTRACT, _changing(contract_columns(after), after.id))
+        tx.write(_UPDATE_CONTRACT, _changing(contract_columns(after), after.id))
     await _save_milestones(tx, old, after)
     for fact in facts:
         if save_fact := _ROWS.get(type(fact)):
@@ -65,9 +65,9 @@ async def save(tx: Transaction, before: Stored, after: Contract, facts: list[f.F
 async def save_new(tx: Transaction, fact: f.ContractDrafted, by: By) -> int:
     """Write a contract that was just drafted. The length of its timeline."""
     contract = fact.contract
-    await tx.execute(_INSERT_CONTRACT, contract_columns(contract))
-    await tx.execute(_INSERT_MILESTONE, [milestone_columns(contract.id, one) for one in contract.milestones])
-    await tx.execute(sa.insert(TERMS), _terms_row(contract, 1, contract.terms, contract.terms_hash, "draft", tx))
+    tx.write(_INSERT_CONTRACT, contract_columns(contract))
+    tx.write(_INSERT_MILESTONE, [milestone_columns(contract.id, one) for one in contract.milestones])
+    tx.write(sa.insert(TERMS), _terms_row(contract, 1, contract.terms, contract.terms_hash, "draft", tx))
     return await _add_entries(tx, contract, [fact], by, 0)
 
 
@@ -93,11 +93,11 @@ async def _save_milestones(tx: Transaction, old: Contract, new: Contract) -> Non
     added = [milestone_columns(new.id, milestone) for milestone in new.milestones if milestone.id not in known]
     gone = [{"key": milestone_id} for milestone_id in known if milestone_id not in kept]
     if changed:
-        await tx.execute(_UPDATE_MILESTONE, changed if len(changed) > 1 else changed[0])
+        tx.write(_UPDATE_MILESTONE, changed if len(changed) > 1 else changed[0])
     if added:
-        await tx.execute(_INSERT_MILESTONE, added)
+        tx.write(_INSERT_MILESTONE, added)
     if gone:
-        await tx.execute(_DELETE_MILESTONE, gone)
+        tx.write(_DELETE_MILESTONE, gone)
 
 
 async def _add_entries(tx: Transaction, contract: Contract, facts: list[f.Fact], by: By, last: int) -> int:
@@ -118,7 +118,7 @@ async def _add_entries(tx: Transaction, contract: Contract, facts: list[f.Fact],
         for number, entry in enumerate(entries(contract, facts, by), last + 1)
     ]
     if rows:
-        await tx.execute(_INSERT_ENTRY, rows if len(rows) > 1 else rows[0])
+        tx.write(_INSERT_ENTRY, rows if len(rows) > 1 else rows[0])
     return last + len(rows)
 
 
@@ -142,27 +142,27 @@ def _revision(contract: Contract, revision: int) -> sa.Update:
 
 async def _draft_edited(tx: Transaction, contract: Contract, fact: f.DraftEdited, _: By) -> None:
     row = _terms_row(contract, fact.revision, fact.terms, fact.hash, "draft", tx)
-    await tx.execute(_revision(contract, fact.revision).values(**row))
+    tx.write(_revision(contract, fact.revision).values(**row))
 
 
 async def _proposed(tx: Transaction, contract: Contract, fact: f.TermsProposed, _: By) -> None:
     proposed = {"state": "proposed", "proposed_at": fact.at, "expires_at": fact.expires_at}
     if fact.previous_revision is None:
-        await tx.execute(_revision(contract, fact.revision).values(**proposed))
+        tx.write(_revision(contract, fact.revision).values(**proposed))
         return
     await _restate(tx, contract, "proposed", "replaced")
     row = _terms_row(contract, fact.revision, fact.terms, fact.hash, "proposed", tx)
-    await tx.execute(sa.insert(TERMS), {**row, **proposed})
+    tx.write(sa.insert(TERMS), {**row, **proposed})
 
 
 async def _restate(tx: Transaction, contract: Contract, old: str, new: str) -> None:
-    await tx.execute(sa.update(TERMS).where(TERMS.c.contract_id == contract.id, TERMS.c.state == old).values(state=new))
+    tx.write(sa.update(TERMS).where(TERMS.c.contract_id == contract.id, TERMS.c.state == old).values(state=new))
 
 
 async def _approved(tx: Transaction, contract: Contract, fact: f.TermsApproved, by: By) -> None:
     await _restate(tx, contract, "in_force", "superseded")
     answer = {"state": "in_force", "answered_at": fact.at, "answered_by": by.id}
-    await tx.execute(_revision(contract, fact.revision).values(**answer))
+    tx.write(_revision(contract, fact.revision).values(**answer))
 
 
 def _answered(state: str) -> Any:
@@ -173,14 +173,14 @@ def _answered(state: str) -> Any:
             "answered_by": by.id,
             "reason": getattr(fact, "reason", None),
         }
-        await tx.execute(_revision(contract, fact.revision).values(**answer))
+        tx.write(_revision(contract, fact.revision).values(**answer))
 
     return save_answer
 
 
 async def _open_operation(tx: Transaction, contract: Contract, milestone_id: str, values: Mapping[str, Any]) -> None:
     row = {"contract_id": contract.id, "milestone_id": milestone_id, "state": "open", "is_open": True}
-    await tx.execute(_INSERT_OPERATION, {**row, "opened_at": tx.now(), **values})
+    tx.write(_INSERT_OPERATION, {**row, "opened_at": tx.now(), **values})
 
 
 async def _funding_requested(tx: Transaction, contract: Contract, fact: f.FundingRequested, _: By) -> None:
@@ -199,9 +199,7 @@ async def _settlement_decided(tx: Transaction, contract: Contract, fact: f.Settl
 
 
 async def _close(tx: Transaction, operation_id: str, state: str, payment_id: str | None = None) -> None:
-    await tx.execute(
-        _CLOSE_OPERATION, {"key": operation_id, "new_state": state, "payment": payment_id, "now": tx.now()}
-    )
+    tx.write(_CLOSE_OPERATION, {"key": operation_id, "new_state": state, "payment": payment_id, "now": tx.now()})
 
 
 async def _cancel_asked(tx: Transaction, _: Contract, fact: f.FundingCancelAsked, __: By) -> None:
@@ -237,7 +235,7 @@ async def _case(tx: Transaction, contract: Contract, fact: Any, _: By) -> None:
     done = await tx.execute(sa.update(DISPUTE_CASES).where(known).values(**values))
     if done.rowcount == 0:
         row = {"contract_id": contract.id, "dispute_id": case.id, **values}
-        await tx.execute(sa.insert(DISPUTE_CASES), row)
+        tx.write(sa.insert(DISPUTE_CASES), row)
 
 
 _ROWS: dict[type[Any], Any] = {
