@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from skillscoop_messages.transport.embedded import EmbeddedTransport
 from skillscoop_messages.transport.simulated import ROUGH, SimulatedTransport
 
 from tests.conformance.stage import (
@@ -30,6 +31,7 @@ from tests.conformance.stage import (
     stage_database,
     wires,
 )
+from tests.support.servers.private import PrivatePostgres
 
 HURRY = timedelta(seconds=3)
 
@@ -154,3 +156,35 @@ async def test_a_process_killed_again_and_again_repeats_and_loses_nothing(
     finally:
         if bus == "rabbitmq":
             await delete_namespace(bus_url, namespace)
+
+
+@pytest.mark.servers
+async def test_a_postgresql_that_is_killed_while_messages_arrive_costs_no_message(
+    private_postgres: PrivatePostgres, tmp_path: Path, hands: Hands
+) -> None:
+    post = Post("embedded", lambda: EmbeddedTransport(tmp_path / "bus.sqlite", SUBSCRIPTIONS.values()))
+    async with stage_database(private_postgres.url, hands.clocks()) as database, process(post, database) as running:
+        roots = await ship(database, 5)
+
+        async def booked() -> bool:
+            try:
+                return await effects(database) == sorted(roots)
+            except Exception:
+                return False
+
+        await eventually(booked)
+        await asyncio.to_thread(private_postgres.kill)
+        sent = wires(*(Shipped(parcel_id=f"pcl_{n:03}") for n in range(150)))
+        await running.transport.publish(sent)
+
+        async def noticed() -> bool:
+            return running.consumer.trouble() is not None
+
+        await eventually(noticed)
+        await asyncio.to_thread(private_postgres.start)
+        roots += [wire.subject for wire in sent]
+        await eventually(booked, within=40)
+        roots += await ship(database, 3)
+        await eventually(booked, within=40)
+        assert await count(database, "later") == 0
+    await post.closed()

@@ -352,7 +352,11 @@ async def test_marks_of_handled_messages_are_kept_for_ever_where_money_moves_and
 async def test_a_process_is_calm_while_it_is_connected_and_not_behind(post: Post, database: SqlDatabase) -> None:
     fragile = AwayOr(database)
     async with process(post, fragile) as running:
-        await running.consumer.look_around()
+
+        async def calm() -> bool:
+            return running.consumer.calm_since() is not None
+
+        await eventually(calm)
         since = running.consumer.calm_since()
         assert since is not None
         await running.consumer.look_around()
