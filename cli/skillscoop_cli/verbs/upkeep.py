@@ -80,7 +80,7 @@ def advance(
 
 
 def test(arguments: Annotated[list[str] | None, typer.Argument(help="What to give to pytest.")] = None) -> None:
-    """Run the tests: everything after the verb goes to pytest."""
+    """Run the tests: everything after the verb goes to pytest. Without -n one process per core runs them."""
     home = Path(os.environ.get("SKILLSCOOP_HOME") or Path(__file__).resolve().parents[3])
     if not (home / "tests").is_dir():
         raise Refused("the tests are not here: run ./skillscoop test from a clone of the repository")
@@ -88,8 +88,10 @@ def test(arguments: Annotated[list[str] | None, typer.Argument(help="What to giv
         import pytest  # noqa: F401 - asked for before this process becomes it
     except ImportError as error:
         raise Refused("pytest is not installed: run ./skillscoop test, which installs it") from error
+    given = arguments or []
+    spread = [] if any(word.startswith("-n") for word in given) else ["-n", "auto", "--dist", "loadfile"]
     os.chdir(home)
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(arguments or [])])  # noqa: S606 - this process becomes pytest
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *spread, *given])  # noqa: S606 - this process becomes pytest
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Integer, RowMapping, Table, Text, and_, or_, select, text
+from sqlalchemy import Column, Integer, RowMapping, Table, Text, Update, and_, bindparam, or_, select, text
 
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.context import Story, story
@@ -29,6 +30,8 @@ Outcome = TypeVar("Outcome")
 LOOK_EVERY = 1.0
 LONGEST_PAUSE = 10.0
 CONFLICTS = 5
+SETTLERS = 2
+"""How many transactions settle at a time; what comes in meanwhile is settled together by the next one."""
 
 
 def lease_columns() -> list[Column[Any]]:
@@ -52,6 +55,16 @@ class LeaseLost(Exception):
     """Somebody else holds the row now; what this call brought is theirs to find out again."""
 
 
+@dataclass(slots=True)
+class _Settlement:
+    """An outcome on its way into the database; `error` is why it could not be written."""
+
+    row: RowMapping
+    outcome: Any
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    error: Exception | None = None
+
+
 @dataclass(frozen=True)
 class Executor(Generic[Outcome]):
     """What to call for the due rows of `table`, and what to write afterwards.
@@ -71,6 +84,10 @@ class Executor(Generic[Outcome]):
     concurrency: int = 8
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     _nudged: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False, compare=False)
+    _outcomes: list[_Settlement] = field(default_factory=list, init=False, repr=False, compare=False)
+    _settlers: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(SETTLERS), init=False, repr=False, compare=False
+    )
 
     def nudge(self) -> None:
         """Look for due rows at once: `tx.after_commit(executor.nudge)` where a row was written."""
@@ -122,23 +139,31 @@ class Executor(Generic[Outcome]):
 
     async def claim(self, database: Database, limit: int) -> Sequence[RowMapping]:
         """Take up to `limit` due rows for the length of a lease, committed: from here on only we may settle them."""
-        table = self.table.c
         async with database.begin() as tx:
             now = tx.wall()
-            due = (
-                select(table.id)
-                .where(table.state == "pending", table.due_at <= now)
-                .where(or_(table.lease_token.is_(None), table.lease_until < now))
-                .order_by(table.due_at)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
             return await tx.all(
-                self.table.update()
-                .where(table.id.in_(due.scalar_subquery()))
-                .values(lease_token=new_message_id(), lease_until=now + self.lease, attempts=table.attempts + 1)
-                .returning(*self.table.columns)
+                self._claim,
+                {"now": now, "limit": limit, "token": new_message_id(), "until": now + self.lease},
             )
+
+    @cached_property
+    def _claim(self) -> Any:
+        table = self.table.c
+        now = bindparam("now", type_=UtcDateTime())
+        due = (
+            select(table.id)
+            .where(table.state == "pending", table.due_at <= now)
+            .where(or_(table.lease_token.is_(None), table.lease_until < now))
+            .order_by(table.due_at)
+            .limit(bindparam("limit"))
+            .with_for_update(skip_locked=True)
+        )
+        return (
+            self.table.update()
+            .where(table.id.in_(due.scalar_subquery()))
+            .values(lease_token=bindparam("token"), lease_until=bindparam("until"), attempts=table.attempts + 1)
+            .returning(*self.table.columns)
+        )
 
     async def execute(self, database: Database, row: RowMapping) -> None:
         """Call for one claimed row and settle it. Never raises: an error is written down and the row tried again."""
@@ -146,7 +171,7 @@ class Executor(Generic[Outcome]):
         try:
             async with asyncio.timeout(self.lease.total_seconds()):
                 outcome = await self.call(row)
-            await self._settle(database, row, outcome)
+            await self._hand_in(database, _Settlement(row, outcome))
         except LeaseLost:
             logger.warning("%s: the lease on %s was lost, its outcome is dropped", self.name, row["id"])
         except Exception as error:
@@ -155,38 +180,93 @@ class Executor(Generic[Outcome]):
         finally:
             story.reset(token)
 
-    async def _settle(self, database: Database, row: RowMapping, outcome: Outcome) -> None:
+    async def _hand_in(self, database: Database, mine: _Settlement) -> None:
+        """Settle an outcome, with all others that wait. Raises why it could not be."""
+        self._outcomes.append(mine)
+        # Calls that ended in the same moment have not all come here yet.
+        await asyncio.sleep(0)
+        async with self._settlers:
+            if mine in self._outcomes:
+                batch, self._outcomes[:] = list(self._outcomes), []
+                try:
+                    await self._settle_together(database, batch)
+                finally:
+                    for one in batch:
+                        one.done.set()
+        await mine.done.wait()
+        if mine.error is not None:
+            raise mine.error
+
+    async def _settle_together(self, database: Database, batch: Sequence[_Settlement]) -> None:
+        """One transaction for all; when it fails, one for each, so that one bad outcome undoes no other."""
+        if len(batch) > 1:
+            try:
+                await self._settle(database, batch)
+            except Exception as error:
+                logger.info("%s settles one by one: %s", self.name, error_text(error))
+            else:
+                return
+        for one in batch:
+            try:
+                await self._settle_alone(database, one)
+            except Exception as error:
+                one.error = error
+
+    async def _settle_alone(self, database: Database, one: _Settlement) -> None:
         for conflict in range(CONFLICTS):
             try:
-                async with database.begin() as tx:
-                    current = await tx.first(select(self.table).where(self._ours(row)))
-                    if current is None:
-                        raise LeaseLost
-                    await self.settle(tx, current, outcome)
-                    # Last, so that roots are locked before this row everywhere; and it proves the lease once more.
-                    freed = await tx.execute(
-                        self.table.update().where(self._ours(row)).values(lease_token=None, lease_until=None)
-                    )
-                    if freed.rowcount == 0:
-                        raise LeaseLost
+                await self._settle(database, [one])
                 return
             except Exception as error:
                 if not database.is_conflict(error) or conflict == CONFLICTS - 1:
                     raise
                 await asyncio.sleep(0.01 * 2**conflict)
 
+    async def _settle(self, database: Database, batch: Sequence[_Settlement]) -> None:
+        async with database.begin() as tx:
+            rows = await tx.all(self._leased, {"ids": [one.row["id"] for one in batch]})
+            current = {(row["id"], row["lease_token"]): row for row in rows}
+            for one in sorted(batch, key=lambda one: str(one.row["id"])):
+                row = current.get((one.row["id"], one.row["lease_token"]))
+                if row is None:
+                    raise LeaseLost
+                token = story.set(Story(correlation_id=row.get("correlation_id") or new_message_id()))
+                try:
+                    await self.settle(tx, row, one.outcome)
+                finally:
+                    story.reset(token)
+                # Last, so that roots are locked before this row everywhere; and it proves the lease once more.
+                tx.write(self._free, self._ours(row), unless=LeaseLost)
+
+    @cached_property
+    def _leased(self) -> Any:
+        return select(self.table).where(self.table.c.id.in_(bindparam("ids", expanding=True)))
+
+    @cached_property
+    def _free(self) -> Update:
+        return self._of_ours().values(lease_token=None, lease_until=None)
+
+    @cached_property
+    def _give_back(self) -> Update:
+        return self._of_ours().values(
+            lease_token=None, lease_until=None, last_error=bindparam("error"), due_at=bindparam("due")
+        )
+
     async def _release(self, database: Database, row: RowMapping, error: str) -> None:
         """Give the row back with a later due time. When even that fails, the lease simply ends."""
         try:
             async with database.begin() as tx:
                 delay = self.retry.delay(row["attempts"], str(row["id"]))
-                await tx.execute(
-                    self.table.update()
-                    .where(self._ours(row))
-                    .values(lease_token=None, lease_until=None, last_error=error, due_at=tx.wall() + delay)
-                )
+                tx.write(self._give_back, {**self._ours(row), "error": error, "due": tx.wall() + delay})
         except Exception as trouble:
             logger.warning("%s: %s stays leased: %s", self.name, row["id"], error_text(trouble))
 
-    def _ours(self, row: RowMapping) -> Any:
-        return and_(self.table.c.id == row["id"], self.table.c.lease_token == row["lease_token"])
+    def _of_ours(self) -> Update:
+        table = self.table.c
+        return self.table.update().where(
+            and_(table.id == bindparam("our_id"), table.lease_token == bindparam("our_token"))
+        )
+
+    @staticmethod
+    def _ours(row: RowMapping) -> dict[str, Any]:
+        return {"our_id": row["id"], "our_token": row["lease_token"]}

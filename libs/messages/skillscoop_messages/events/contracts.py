@@ -187,7 +187,7 @@ class MilestonePaymentRefused(AboutMilestone):
 
 
 class MilestoneSubmitted(AboutMilestone):
-    """The freelancer says the work is ready. `auto_release_at` is when silence releases it, where the policy has that."""
+    """The freelancer says the work is ready. `auto_release_at`: when silence releases it, where the policy has that."""
 
     type: ClassVar[str] = "contracts.milestone.submitted.v1"
 

@@ -45,7 +45,7 @@ class PaymentFailed(AboutMilestone):
 
 
 class PaymentCanceled(AboutMilestone):
-    """The payment was canceled and can no longer succeed. `payment_id` is the funding's own where none was created."""
+    """The payment was canceled and can no longer succeed. `payment_id` is made up for this where none was created."""
 
     type: ClassVar[str] = "payments.payment.canceled.v1"
     root: ClassVar[str] = "payment_id"
@@ -75,7 +75,12 @@ class SettlementBlocked(AboutMilestone):
     settlement_id: str
     payment_id: str
     reason: Literal[
-        "payee_not_ready", "insufficient_balance", "refund_pending", "refund_failed", "stripe_unavailable", "payment_unposted"
+        "payee_not_ready",
+        "insufficient_balance",
+        "refund_pending",
+        "refund_failed",
+        "stripe_unavailable",
+        "payment_unposted",
     ]
 
 
