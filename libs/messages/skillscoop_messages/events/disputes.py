@@ -19,7 +19,7 @@ class Share(BaseModel):
 
 
 class DisputeOpened(AboutContract):
-    """A Dispute Assistance Form was filed: contracts freezes the milestones (`None`: all with money held) and answers."""
+    """A Dispute Assistance Form was filed: contracts freezes these milestones (`None`: all that hold money)."""
 
     type: ClassVar[str] = "disputes.dispute.opened.v1"
     root: ClassVar[str] = "dispute_id"

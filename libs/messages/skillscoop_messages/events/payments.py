@@ -45,7 +45,7 @@ class PaymentFailed(AboutMilestone):
 
 
 class PaymentCanceled(AboutMilestone):
-    """The payment was canceled and can no longer succeed. `payment_id` is made up for this where none was created."""
+    """The payment was canceled and can no longer succeed. `payment_id` is there even if none was ever begun."""
 
     type: ClassVar[str] = "payments.payment.canceled.v1"
     root: ClassVar[str] = "payment_id"
