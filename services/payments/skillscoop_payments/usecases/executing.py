@@ -133,7 +133,10 @@ async def _account_seen(tx: Transaction, office: Office, row: RowMapping, outcom
     assert isinstance(outcome.seen, AccountSeen), "kinds and observations go together"
     account = await account_rows.locked(tx, "id", row["payout_account_id"])
     assert account is not None, "an operation has its account"
-    await onboarding.seen(tx, office, account, outcome.seen)
+    # Repeated for its key, the answer shows the account as it was when it was made. What is known of it by other ways
+    # is newer, and an account, unlike everything else, may go back and forth.
+    if account["account_ref"] is None:
+        await onboarding.seen(tx, office, account, outcome.seen)
 
 
 async def _payment_refused(tx: Transaction, office: Office, row: RowMapping, outcome: Refused) -> None:

@@ -55,7 +55,8 @@ async def seen(tx: Transaction, office: Office, row: RowMapping, look: AccountSe
             with telling(payment_rows.story_of(row)):
                 outbox.record(tx, event)
     if facts:
-        await account_rows.save(tx, account, _look_at(tx, office, account))
+        fell = account.state == "restricted" and any(isinstance(fact, accounts.Changed) for fact in facts)
+        await account_rows.save(tx, account, _look_at(tx, office, account, fell=fell))
     if account.ready and any(isinstance(fact, accounts.Changed) for fact in facts):
         await _pay_what_waited(tx, office, account)
 
@@ -93,6 +94,9 @@ async def _pay_what_waited(tx: Transaction, office: Office, account: PayoutAccou
     tx.after_commit(office.wake)
 
 
-def _look_at(tx: Transaction, office: Office, account: PayoutAccount) -> datetime | None:
+def _look_at(tx: Transaction, office: Office, account: PayoutAccount, *, fell: bool) -> datetime | None:
+    """When to look unasked. Soon after a fall: of two looks at once the older one may have been written last."""
+    if fell and account.account_ref is not None:
+        return tx.wall() + office.book_after
     unfinished = account.account_ref is not None and account.state not in ("active", "rejected")
     return tx.wall() + office.look_after if unfinished else None
