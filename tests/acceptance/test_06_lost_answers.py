@@ -45,6 +45,25 @@ async def test_an_order_that_never_reached_stripe_is_made_with_a_new_key(job: Jo
     assert (order["state"], order["attempt"]) == ("done", 2)
 
 
+async def test_an_answer_kept_for_the_key_tells_nothing_new_about_an_account(job: Job) -> None:
+    await job.active(40_000)
+    await lose_for_long(job, "/v2/core/accounts")
+    made = await job.done(job.cast.grace, "POST", "/v1/payout-accounts", {"country": "US"})
+    account = await job.at_stripe("v2.core.account", object_id=made["id"])
+    await job.world.stripe.play(f"/accounts/{account['id']}/onboard")
+    me = "/v1/payout-accounts/me"
+    await job.seen("active", me, lambda one: one["state"] == "active", job.cast.grace)
+
+    await job.world.stripe.no_more_faults()
+    await job.heard_all()
+
+    # Stripe repeats how the account was when it was made, long before Grace went through its form.
+    assert (await job.see(me, job.cast.grace))["state"] == "active"
+    await job.funded()
+    assert (await job.release()).status_code == 202
+    await job.becomes("released")
+
+
 async def lose_for_long(job: Job, path: str) -> None:
     """The next call there takes effect, but neither it nor any later one is answered."""
     await job.world.stripe.play("/faults", path=path, kind="drop_after")
