@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from starlette.types import Message, Receive, Scope
 
-from skillscoop_chassis.http.problems import Problem
+from skillscoop_chassis.http.problems import Problem, invalid_fields
 
 BODY_LIMIT = 256 * 1024
 DEPTH_LIMIT = 32
@@ -148,7 +148,9 @@ def _check_depth_and_texts(value: Any, depth: int) -> None:
 
 
 def check_json(body: bytes) -> None:
-    """Raises Problem body_malformed (400) for what is not JSON, or is JSON that must not be stored."""
+    """Raises Problem body_malformed (400) for what is not JSON or must not be stored, invalid_request (422) for what
+    is no object: every request is one.
+    """
     if not body:
         return
     try:
@@ -159,6 +161,8 @@ def check_json(body: bytes) -> None:
     # Escapes are the only way NUL or a surrogate gets past the two decoders; few brackets cannot nest deeply.
     if b"\\u" in body or b"\\U" in body or body.count(b"{") + body.count(b"[") > DEPTH_LIMIT:
         _check_depth_and_texts(value, 0)
+    if not isinstance(value, dict):
+        raise invalid_fields([{"loc": ("body",), "type": "dict_type"}])
 
 
 def announced_size(scope: Scope, limit: int) -> bool:

@@ -74,6 +74,7 @@ def _is_public(path: str, open_paths: set[str]) -> bool:
 def _complete(operation: dict[str, Any], method: str, route: APIRoute, uses: set[Any], *, is_public: bool) -> None:
     responses: dict[str, Any] = operation.setdefault("responses", {})
     _drop_framework_validation(responses)
+    _drop_null_body(operation)
     statuses = {400, 500, 503}
     if not is_public:
         operation["security"] = [{"token": []}]
@@ -101,6 +102,14 @@ def _drop_framework_validation(responses: dict[str, Any]) -> None:
     found = responses.get("422")
     if found and "HTTPValidationError" in str(found.get("content", {})):
         responses["422"] = {"description": "A field is not valid", "content": PROBLEM_CONTENT}
+
+
+def _drop_null_body(operation: dict[str, Any]) -> None:
+    """A body that may be left out is still an object where there is one."""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        options = content["schema"].get("anyOf", [])
+        if {"type": "null"} in options:
+            (content["schema"],) = [one for one in options if one != {"type": "null"}]
 
 
 def _add_reply_headers(responses: dict[str, Any]) -> None:

@@ -135,8 +135,11 @@ class Work(Asking):
 
         Raises Problem: idempotency_key_in_use (409, the same call still runs) and idempotency_key_reused (422, another
         body). A call that was already answered ends here with the stored answer. `replay=False` is for answers that
-        must never be repeated, such as links and tickets: the key is then ignored.
+        must never be repeated, such as links and tickets: the key is then ignored. Raises RuntimeError when called a
+        second time: a second transaction would wait for the first one for ever.
         """
+        if self._tx is not None:
+            raise RuntimeError("a request has one transaction")
         key = self._key if replay else None
         if key is not None:
             identity = f"{self.actor.id}\n{self.request.method}\n{self.request.scope['path']}\n{key}"
@@ -198,10 +201,7 @@ def _refuse_fields_of_commands_without(request: Request, known: Facts) -> None:
     documented = getattr(route, "openapi_extra", None) or {}
     if not known.is_json or getattr(route, "body_field", None) is not None or "requestBody" in documented:
         return
-    sent = json.loads(known.body)
-    if not isinstance(sent, dict):
-        raise invalid_fields([{"loc": ("body",), "type": "dict_type"}])
-    if sent:
+    if sent := json.loads(known.body):
         raise invalid_fields([{"loc": ("body", name), "type": "extra_forbidden"} for name in sent])
 
 

@@ -51,19 +51,25 @@ class ReadRequest(StrictRequest):
     message_id: str | None = Field(default=None, max_length=64)
 
 
-async def _audited(work: Work, conversation_id: str) -> None:
+async def _audited(work: Work, *conversation_ids: str) -> None:
+    """Note that somebody of our team looked, in one transaction whatever they looked at."""
+    if not conversation_ids:
+        return
     tx = await work.begin(replay=False)
     await tx.execute(
         AUDIT_LOG.insert(),
-        {
-            "id": new_message_id(),
-            "at": tx.wall(),
-            "actor": work.actor.id,
-            "action": "conversation.read",
-            "subject": conversation_id,
-            "reason": "assigned to a dispute of the contract",
-            "request_id": work.request_id,
-        },
+        [
+            {
+                "id": new_message_id(),
+                "at": tx.wall(),
+                "actor": work.actor.id,
+                "action": "conversation.read",
+                "subject": conversation_id,
+                "reason": "assigned to a dispute of the contract",
+                "request_id": work.request_id,
+            }
+            for conversation_id in conversation_ids
+        ],
     )
 
 
@@ -80,9 +86,9 @@ async def list_conversations(
     select = conversations.visible_to(user, contract_id)
     rows = await tx.all(keyset(select, CONVERSATIONS.c.created_at, CONVERSATIONS.c.id, cursor))
     views = {view.id: view for view in await chat.conversation_views(tx, rows[: cursor.limit], user)}
-    for row in rows[: cursor.limit]:
-        if seat_of(user, row["client_id"], row["freelancer_id"], row["readers"]) == "reader":
-            await _audited(log, row["id"])
+    shown = rows[: cursor.limit]
+    seats = [seat_of(user, row["client_id"], row["freelancer_id"], row["readers"]) for row in shown]
+    await _audited(log, *(row["id"] for row, seat in zip(shown, seats, strict=True) if seat == "reader"))
     return read.reply(page(rows, cursor, lambda row: views[row["id"]]))
 
 

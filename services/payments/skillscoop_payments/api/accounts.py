@@ -69,7 +69,9 @@ async def open_payout_account(work: Change, body: PayoutAccountRequest | None = 
     return await work.reply(view, status=201 if new else 200, version=view.version, location=location if new else None)
 
 
-@router.get("/v1/payout-accounts/me", response_model=PayoutAccountView, summary="My payout account")
+@router.get(
+    "/v1/payout-accounts/me", response_model=PayoutAccountView, responses=documented(404), summary="My payout account"
+)
 async def get_my_payout_account(read: Read) -> Response:
     """The caller's account; 404 until they asked for one."""
     tx = await read.begin()

@@ -1,0 +1,119 @@
+"""What stands in for Stripe in this process: it says yes, remembers keys, and does what a test tells it to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from skillscoop_payments.adapters import stripe_orders
+from skillscoop_payments.domain.observations import (
+    AccountSeen,
+    Booking,
+    Origin,
+    PaymentSeen,
+    RefundSeen,
+    Seen,
+    TransferSeen,
+)
+from skillscoop_payments.domain.operation import Busy, Done, Kind, Refused, Unknown
+from skillscoop_payments.domain.orders import Order
+from skillscoop_payments.gateway import OnboardingLink, Subject
+
+LINK_ENDS = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Till:
+    """Objects by their reference. Operations of the kinds in `silent` get no answer."""
+
+    objects: dict[str, Seen] = field(default_factory=dict)
+    done: dict[str, str] = field(default_factory=dict)
+    made: Counter[str] = field(default_factory=Counter)
+    silent: set[str] = field(default_factory=set)
+
+    def parameters(self, order: Order) -> dict[str, Any]:
+        """As Stripe wants them."""
+        return stripe_orders.parameters(order)
+
+    async def send(self, kind: Kind, parameters: dict[str, Any], key: str) -> Done | Refused | Unknown | Busy:
+        """Carry it out, once for each key."""
+        if kind in self.silent:
+            return Unknown("no answer")
+        if key not in self.done:
+            self.done[key] = self._carry_out(kind, parameters)
+        return Done(self.objects[self.done[key]])
+
+    async def search(self, kind: Kind, parameters: dict[str, Any], operation_id: str, since: datetime) -> Seen | None:
+        """The object an operation made."""
+        return next((one for one in self.objects.values() if one.origin.operation_id == operation_id), None)
+
+    async def look(self, subject: Subject, ref: str) -> Seen | None:
+        """The object as it is now."""
+        return self.objects.get(ref)
+
+    async def onboarding_link(self, account_ref: str, return_url: str, refresh_url: str) -> OnboardingLink:
+        """A page nobody will look at."""
+        self.made["link"] += 1
+        return OnboardingLink(f"https://connect.example/{self.made['link']}", LINK_ENDS)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    def pay(self, ref: str, amount: int, currency: str = "usd") -> None:
+        """The client pays at Stripe."""
+        seen = self.objects[ref]
+        assert isinstance(seen, PaymentSeen)
+        self.objects[ref] = self._paid(seen, amount, currency)
+
+    def onboard(self) -> None:
+        """Every account may be paid to."""
+        for ref, one in self.objects.items():
+            if isinstance(one, AccountSeen):
+                self.objects[ref] = replace(one, capability="active", requirements=())
+
+    def _carry_out(self, kind: Kind, parameters: dict[str, Any]) -> str:
+        ref = f"{kind.removeprefix('create_')}_{self._number(kind)}"
+        if kind == "close_payment":
+            ref = str(next(iter(parameters.values())))
+            seen = self.objects[ref]
+            if isinstance(seen, PaymentSeen) and seen.status != "paid":
+                self.objects[ref] = replace(seen, status="dead")
+            return ref
+        told = parameters["metadata"]
+        origin = Origin(told.get("env"), told.get("op_id"), told.get("object_id"))
+        made: Seen
+        if kind == "create_intent":
+            made = PaymentSeen("awaiting_payer", origin, intent_ref=ref, client_secret=f"pi_{ref}_secret_{'s' * 24}")
+            if "payment_method" in parameters:
+                made = self._paid(made, parameters["amount"], parameters["currency"])
+        elif kind == "create_checkout":
+            url = f"https://checkout.example/{ref}"
+            made = PaymentSeen("awaiting_payer", origin, checkout_ref=ref, checkout_url=url)
+        elif kind == "create_transfer":
+            made = TransferSeen(ref, parameters["amount"], origin)
+        elif kind == "create_refund":
+            made = RefundSeen(ref, parameters["amount"], "delivered", origin, debit_ref=f"txn_{ref}")
+        else:
+            made = AccountSeen(ref, "pending", ("identity",), origin)
+        self.objects[ref] = made
+        return ref
+
+    def _paid(self, seen: PaymentSeen, amount: int, currency: str) -> PaymentSeen:
+        number = self._number("charge")
+        fee = amount // 50
+        return replace(
+            seen,
+            status="paid",
+            intent_ref=seen.intent_ref or f"intent_of_page_{number}",
+            charge_ref=f"charge_{number}",
+            paid=amount,
+            booking=Booking(f"txn_charge_{number}", amount, fee, amount - fee, currency),
+            client_secret=None,
+            checkout_url=None,
+        )
+
+    def _number(self, kind: str) -> int:
+        self.made[kind] += 1
+        return self.made[kind]
