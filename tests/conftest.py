@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tests.support.servers.found import WAYS, Server, end_all, install_servers, 
 from tests.support.servers.private import PrivatePostgres, PrivateRabbit, program  # noqa: E402
 
 RUN_FOLDER = "SKILLSCOOP_TEST_RUN"
+PLENTY = 8 * 2**30
 SERVER_FIXTURES = frozenset(
     {
         "postgres_server",
@@ -47,12 +49,27 @@ def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def _place() -> Path | None:
+    """Memory to put files, databases and queues in, where there is plenty of it and nobody chose another place.
+
+    Every commit of every test is synced; in memory that costs nothing. What tests kill is processes, and for those a
+    file in memory is as lasting as one on a disk.
+    """
+    memory = Path("/dev/shm")
+    if "TMPDIR" in os.environ or not os.access(memory, os.W_OK):
+        return None
+    return memory if shutil.disk_usage(memory).free > PLENTY else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder in which this run's processes share their servers."""
     config.addinivalue_line("markers", "servers: needs PostgreSQL or RabbitMQ; left out with --no-servers")
     if _is_worker(config):
         return
-    folder = Path(tempfile.mkdtemp(prefix="skillscoop-tests-"))
+    memory = _place()
+    folder = Path(tempfile.mkdtemp(prefix="skillscoop-tests-", dir=memory))
+    if memory is not None:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     # Servers run as another user when we are root, so that user must be able to pass through.
     folder.chmod(0o755)
     os.environ[RUN_FOLDER] = str(folder)
@@ -67,7 +84,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End the servers of this run, and say in the last line when their tests were left out."""
     if _is_worker(config) or RUN_FOLDER not in os.environ:
         return
-    end_all(Path(os.environ.pop(RUN_FOLDER)))
+    folder = Path(os.environ.pop(RUN_FOLDER))
+    end_all(folder)
+    shutil.rmtree(folder, ignore_errors=True)
     if config.getoption("--no-servers"):
         print("--no-servers: the tests that need PostgreSQL or RabbitMQ were left out")
 
