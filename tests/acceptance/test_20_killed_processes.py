@@ -41,7 +41,7 @@ async def fleet(
     namespace = f"t{os.urandom(5).hex()}"
     folder = tmp_path_factory.mktemp("fleet") / "data"
     small = {"DATABASE_POOL": "3"}
-    overrides = {name: small for name in ("contracts", "payments", "notifications", "disputes", "reviews")}
+    overrides = dict.fromkeys(("contracts", "payments", "notifications", "disputes", "reviews"), small)
     async with running_fleet(folder, postgres_server.url, rabbit_server.url, namespace, overrides) as started:
         yield started
     await asyncio.to_thread(remove_namespace, rabbit_server.url, namespace)

@@ -259,7 +259,8 @@ async def _of_the_milestones(sight: Sight) -> list[str]:
         else:
             fits = not kept and one["held"] == 0
         if not fits:
-            wrong.append(f"{one['id']} is {one['state']}, holds {one['held']} of {one['amount']}; payments: {kept}")
+            paid = [(row["id"], row["state"], row["paid"]) for row in kept]
+            wrong.append(f"{one['id']} is {one['state']}, holds {one['held']} of {one['amount']}; payments: {paid}")
     return wrong
 
 

@@ -30,7 +30,8 @@ def bound(port: int) -> socket.socket:
 
     Raises `Refused` when the port is taken or forbidden.
     """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio switches off the wait for more data, which costs 40 ms in answers of two writes.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((LOOPBACK, port))
