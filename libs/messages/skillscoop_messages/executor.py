@@ -55,7 +55,7 @@ class LeaseLost(Exception):
     """Somebody else holds the row now; what this call brought is theirs to find out again."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Settlement:
     """An outcome on its way into the database; `error` is why it could not be written."""
 

@@ -47,7 +47,7 @@ async def insert(
 ) -> None:
     """A new operation, due at once. Its parameters never change again; its key is that of the first attempt."""
     now, wall = tx.now(), tx.wall()
-    await tx.execute(
+    tx.write(
         _INSERT,
         {
             "id": operation_id,
@@ -80,7 +80,7 @@ async def drop_untouched(tx: Transaction, payment_id: str) -> bool:
 
 async def write(tx: Transaction, operation_id: str, **values: Any) -> None:
     """Write an operation's next state; its lease is the executor's to give back."""
-    await tx.execute(_UPDATE, {"row_id": operation_id, "updated_at": tx.now(), **values})
+    tx.write(_UPDATE, {"row_id": operation_id, "updated_at": tx.now(), **values})
 
 
 async def one(tx: Transaction, operation_id: str) -> RowMapping | None:
@@ -145,7 +145,7 @@ async def notice(
 ) -> None:
     """Keep a notice once per origin and event. Without a reference there is nothing to look at: it is only kept."""
     wall = tx.wall()
-    await tx.execute(
+    tx.write(
         _NOTICE[tx.dialect],
         {
             "id": new_message_id(),
@@ -164,7 +164,7 @@ async def notice(
 
 async def write_notice(tx: Transaction, notice_id: str, **values: Any) -> None:
     """Write a notice's next state; its lease is the executor's to give back."""
-    await tx.execute(_NOTICE_UPDATE, {"row_id": notice_id, **values})
+    tx.write(_NOTICE_UPDATE, {"row_id": notice_id, **values})
 
 
 async def empty_payloads(tx: Transaction, before: datetime) -> int:

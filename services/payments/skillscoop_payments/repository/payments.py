@@ -136,7 +136,7 @@ async def insert(tx: Transaction, payment: Payment, story: Story, look_at: datet
 
 async def save(tx: Transaction, payment: Payment, look_at: datetime | None) -> None:
     """Write a changed payment. `look_at` is when to look at the provider again (wall time), None for never."""
-    await tx.execute(_UPDATE, {"row_id": payment.id, **_moving(payment), "look_at": look_at, "updated_at": tx.now()})
+    tx.write(_UPDATE, {"row_id": payment.id, **_moving(payment), "look_at": look_at, "updated_at": tx.now()})
 
 
 async def locked(tx: Transaction, column: str, value: str) -> RowMapping | None:
