@@ -104,6 +104,12 @@ class Operation:
                 schema = next(one for one in schema["anyOf"] if one.get("type") != "null")
         return schema
 
+    def below(self, told: dict[str, Any], name: str) -> dict[str, Any] | None:
+        """The schema of the value under `name` in an object: a property, or an entry of a table."""
+        tables = [*told.get("patternProperties", {}).values(), told.get("additionalProperties")]
+        found = told.get("properties", {}).get(name) or next((one for one in tables if isinstance(one, dict)), None)
+        return None if found is None else dict(found)
+
     @cached_property
     def _validator(self) -> Any:
         return jsonschema_rs.Draft202012Validator({**self.schema, "components": {"schemas": self.components}})

@@ -170,7 +170,9 @@ def spoiled(operation: Operation, schema: dict[str, Any], body: Any) -> Iterator
     """(pointer, value) of every field, required or not, with everything it must not be."""
     told = operation.resolved(schema)
     if told.get("type") == "object" and isinstance(body, dict):
-        for name, below in told.get("properties", {}).items():
+        for name in told.get("properties", {}) | body:
+            below = operation.below(told, name)
+            assert below is not None, f"{operation.id} has no field {name}"
             yield from ((f"/{name}", value) for value in (*ODD, *edges(operation.resolved(below))))
             if name in body:
                 yield from ((f"/{name}{rest}", value) for rest, value in spoiled(operation, below, body[name]))
@@ -256,12 +258,12 @@ async def test_without_the_fault_the_same_call_succeeds(house: House, scenes: di
 
 async def test_what_is_said_too_large_is_not_read(house: House, scenes: dict[str, Scene]) -> None:
     app = house.services["contracts"].app
-    headers = [("Authorization", f"Bearer {house.token('ada')}"), ("Content-Type", JSON)]
+    headers: list[Header] = [("Authorization", f"Bearer {house.token('ada')}"), ("Content-Type", JSON)]
     for announced in (LIMIT + 1, 10**12):
         answer = await ask(app, "POST", "/v1/contracts", headers=headers, body=b"{}", announced=announced)
         assert (answer.status, answer.code, answer.header("connection")) == (413, "body_too_large", "close")
     for length in ("-1", "abc", "1e3", "٣"):
-        odd = [*headers, ("Content-Length", length.encode())]
+        odd: list[Header] = [*headers, ("Content-Length", length.encode())]
         answer = await ask(app, "POST", "/v1/contracts", headers=odd)
         assert (answer.status, answer.code) == (400, "body_malformed")
     assert house.changed() == []

@@ -153,7 +153,8 @@ def _header(token: str) -> dict[str, Any]:
         header = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise TokenRefused("unreadable header") from error
-    if not isinstance(header, dict) or header.get("alg") not in KEY_TYPES:
+    algorithm = header.get("alg") if isinstance(header, dict) else None
+    if not isinstance(header, dict) or not isinstance(algorithm, str) or algorithm not in KEY_TYPES:
         raise TokenRefused("algorithm not accepted")
     if "crit" in header or "b64" in header or "zip" in header or "enc" in header:
         raise TokenRefused("header asks for something we do not do")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+_ENTITY_TAGS = re.compile(r'\s*(W/)?"[^"]*"\s*(,\s*(W/)?"[^"]*"\s*)*', re.ASCII)
 
 
 def _json(body: BaseModel | Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Response:
@@ -156,7 +157,7 @@ class Work(Asking):
         """Compare If-Match with the object's `version`.
 
         Raises Problem precondition_required (428) when it is `required` and missing, version_stale (412) when it names
-        another version. `*` fits every version.
+        another version or cannot be read. `*` fits every version.
         """
         sent = self.request.headers.get("if-match")
         if sent is None:
@@ -165,8 +166,9 @@ class Work(Asking):
             return
         if sent.strip() == "*":
             return
+        readable = _ENTITY_TAGS.fullmatch(sent) is not None
         strong = {text for weak, text in _ENTITY_TAG.findall(sent) if not weak}
-        if str(version) not in strong:
+        if not readable or str(version) not in strong:
             raise precondition_failed(version)
 
     async def reply(

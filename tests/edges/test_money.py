@@ -1,0 +1,234 @@
+"""Amounts, currencies and splits: only whole minor units somebody may be charged, and only what was agreed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from skillscoop_messages.money import CURRENCIES, LARGEST_AMOUNT
+
+from tests.edges.access_table import TABLE
+from tests.edges.expectations import wrong_with
+from tests.edges.house import House
+from tests.edges.operations import Operation, operations
+from tests.edges.scenes import Scene
+from tests.edges.test_bodies import fitting, send, with_value
+
+Json = dict[str, Any]
+PLACE = '"the-amount-stands-here"'
+
+NO_JSON = ("NaN", "Infinity", "-Infinity", "012", "+1", "1_000", "0x10", "١٢", "1,5", ".5", "5.", "1 000")
+NO_AMOUNT = (
+    "-1", "100000000", "2147483648", "9007199254740993", "9223372036854775808", "-9223372036854775809", "1" + "0" * 30,
+    "12.0", "12.5", "1e2", "1E400", "-1e400", "0.1e1", '"100"', '"1e3"', '"12.50"', '"١٢"', '"NaN"', "true", "false",
+    "null", "[]", "[100]", "{}", '{"amount": 100, "currency": "usd"}',
+)  # fmt: skip
+NO_PRICE = ("0", "-0", "-0.0")
+
+
+def amounts(operation: Operation, schema: Json, body: Any, at: str = "") -> Iterator[tuple[str, int]]:
+    """(pointer, minimum) of every amount in a body, by what the document says of it."""
+    told = operation.resolved(schema)
+    if told.get("type") == "integer" and told.get("maximum") == LARGEST_AMOUNT:
+        yield at, int(told["minimum"])
+    elif isinstance(body, dict):
+        for name, value in body.items():
+            below = operation.below(told, name)
+            if below is not None:
+                yield from amounts(operation, below, value, f"{at}/{name}")
+    elif isinstance(body, list) and body:
+        yield from amounts(operation, told["items"], body[0], f"{at}/0")
+
+
+def places(house: House, scenes: dict[str, Scene]) -> list[tuple[Operation, str, int]]:
+    """Every amount that can be sent anywhere."""
+    return [
+        (one, pointer, minimum)
+        for one in operations(house)
+        if one.content.get("application/json")
+        for pointer, minimum in amounts(one, one.schema, fitting(TABLE[one.id], scenes))
+    ]
+
+
+def test_amounts_are_found_where_money_is_named(house: House, scenes: dict[str, Scene]) -> None:
+    found = [(operation.id, pointer, minimum) for operation, pointer, minimum in places(house, scenes)]
+
+    assert sorted(found) == [
+        ("answer_dispute", "/desired/0/to_freelancer", 0),
+        ("create_contract", "/milestones/0/amount", 1),
+        ("decide_dispute", "/split/0/to_freelancer", 0),
+        ("edit_terms", "/milestones/0/amount", 1),
+        ("file_dispute", "/desired/0/to_freelancer", 0),
+        ("fund_milestone", "/amount", 1),
+        ("propose_split", "/split/0/to_freelancer", 0),
+        ("put_policy", "/fee/fixed/usd", 0),
+        ("put_policy", "/second_approval_amount/usd", 0),
+        ("quote", "/amount", 1),
+        ("release_milestone", "/amount", 1),
+    ]
+
+
+async def test_what_is_no_amount_is_refused_everywhere(house: House, scenes: dict[str, Scene]) -> None:
+    wrong = []
+    for operation, pointer, minimum in places(house, scenes):
+        marked = json.dumps(with_value(fitting(TABLE[operation.id], scenes), pointer, json.loads(PLACE)))
+        literals = dict.fromkeys(NO_JSON, 400) | dict.fromkeys(NO_AMOUNT, 422)
+        literals |= {one: 422 for one in NO_PRICE if minimum or "." in one}
+        for literal, status in literals.items():
+            answer = await send(house, scenes, operation, raw=marked.replace(PLACE, literal).encode())
+            problems = wrong_with(answer, operation)
+            pointed = [one["pointer"] for one in answer.json().get("errors", [])]
+            if answer.status != status or (status == 422 and not any(one.startswith(pointer) for one in pointed)):
+                problems.append(f"expected {status}, got {answer.status} {answer.text[:200]}")
+            problems += [f"changed {table}" for table in house.changed()]
+            wrong += [f"{operation.id} {pointer} = {literal:.40}: {one}" for one in problems]
+
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("currency", CURRENCIES.values(), ids=lambda one: one.code)
+async def test_amounts_outside_of_what_a_currency_charges(house: House, currency: Any) -> None:
+    bad = [1, currency.minimum - 1, currency.maximum + 1]
+    bad += [currency.minimum + 1] if currency.step > 1 else []
+    line = {"description": "Work", "amount": 0}
+    terms: Json = {"title": "Job", "freelancer_id": "grace", "currency": currency.code}
+    for amount in bad:
+        quote = await house.ask("ada", "POST", "/v1/quotes", {"amount": amount, "currency": currency.code})
+        draft = await house.ask("ada", "POST", "/v1/contracts", {**terms, "milestones": [{**line, "amount": amount}]})
+        assert (quote.status, draft.status, wrong_with(quote) + wrong_with(draft)) == (422, 422, []), amount
+        assert draft.json()["errors"][0]["pointer"] == "/milestones/0/amount"
+    assert house.changed() == []
+    for amount in (currency.minimum, currency.maximum - currency.maximum % currency.step):
+        body = {"amount": amount, "currency": currency.code}
+        assert (await house.done("ada", "POST", "/v1/quotes", body))["net"] == body
+
+
+CODES = ("USD", "Usd", "usd ", " usd", "usdx", "us", "", "xxx", "btc", "u$d", "уsd", "usd\n", "840", 840, None, ["usd"])
+
+
+@pytest.mark.parametrize("code", CODES, ids=repr)
+async def test_currencies_nobody_settles_in(house: House, code: Any) -> None:
+    draft = fitting(TABLE["create_contract"], {"reviewed": Scene("", [""], ())})
+    answers = [
+        await house.ask("ada", "POST", "/v1/contracts", {**draft, "currency": code}),
+        await house.ask("ada", "POST", "/v1/quotes", {"amount": 12_500, "currency": code}),
+    ]
+    if isinstance(code, str):
+        policy: list[Json] = [{"fee": {"fixed": {code: 30}}}, {"second_approval_amount": {code: 30}}]
+        answers += [await house.ask("olga", "PUT", "/v1/admin/contracts/policy", body, match="*") for body in policy]
+
+    for answer in answers:
+        assert (answer.status, wrong_with(answer)) == (422, []), answer.text
+    assert [one["pointer"] for answer in answers[:2] for one in answer.json()["errors"]] == ["/currency"] * 2
+    assert house.changed() == []
+
+
+async def test_a_price_has_to_exceed_its_fee(house: House) -> None:
+    await house.done("olga", "PUT", "/v1/admin/contracts/policy", {"fee": {"fixed": {"usd": 500}}}, match="*")
+    house.changed()
+    draft = fitting(TABLE["create_contract"], {"reviewed": Scene("", [""], ())})
+    refused = await house.ask("ada", "POST", "/v1/contracts", with_value(draft, "/milestones/0/amount", 500))
+
+    assert (refused.status, refused.json()["errors"][0]["code"]) == (422, "amount_within_fee")
+    assert house.changed() == []
+    await house.done("ada", "POST", "/v1/contracts", with_value(draft, "/milestones/0/amount", 501))
+
+
+async def test_only_the_agreed_amount_is_funded_and_released(house: House, scenes: dict[str, Scene]) -> None:
+    active, funded, settling = scenes["active"], scenes["funded"], scenes["waiting"]
+    fund, release = f"/v1/milestones/{active.milestone_id}/fund", f"/v1/milestones/{funded.milestone_id}/release"
+    for amount in (1, 4_999, 5_001, 7_000, LARGEST_AMOUNT):
+        answer = await house.ask("ada", "POST", fund, {"amount": amount, "revision": 1})
+        assert (answer.status, answer.code, wrong_with(answer)) == (409, "amount_changed", [])
+        assert {"state", "version", "allowed", "amount"} <= answer.json().keys()
+        answer = await house.ask("ada", "POST", release, {"amount": amount}, match="*")
+        assert (answer.status, answer.code, wrong_with(answer)) == (409, "amount_changed", [])
+    for revision in (2, 2_147_483_647):
+        answer = await house.ask("ada", "POST", fund, {"amount": 5_000, "revision": revision})
+        assert (answer.status, answer.code, answer.json()["revision"]) == (409, "revision_changed", 1)
+    again = await house.ask(
+        "ada", "POST", f"/v1/milestones/{settling.milestone_id}/release", {"amount": 5_000}, match="*"
+    )
+    assert (again.status, again.code) == (409, "move_not_allowed")
+    twice = await house.ask("ada", "POST", f"/v1/milestones/{scenes['paying'].milestone_id}/fund",
+                            {"amount": 5_000, "revision": 1})  # fmt: skip
+    assert twice.status == 409
+    assert house.changed() == []
+
+
+async def test_terms_that_cannot_be_stated(house: House, scenes: dict[str, Scene]) -> None:
+    draft, funded, theirs = scenes["draft"], scenes["funded"], scenes["others"]
+    first, second = draft.terms()["milestones"]
+
+    async def stated(scene: Scene, *lines: Json) -> tuple[int, str | None, list[str]]:
+        answer = await house.ask("ada", "PUT", f"{scene.contract}/terms", {"milestones": list(lines)}, match="*")
+        assert wrong_with(answer) == [], answer.text
+        assert house.changed() == []
+        return answer.status, answer.code, [one["pointer"] for one in answer.json().get("errors", [])]
+
+    unknown = {**first, "id": "ms_01940000000070008000ffffffffffff"}
+    assert (await stated(draft, unknown, second))[:2] == (422, "invalid_request")
+    assert await stated(draft, {**first, "id": theirs.milestone_id}, second) == await stated(draft, unknown, second)
+    assert await stated(draft, {**first, "id": funded.milestone_id}, second) == await stated(draft, unknown, second)
+    assert (await stated(draft, first, {**second, "id": first["id"]}))[0] == 422
+    assert (await stated(draft, *[{"description": "Work", "amount": 5_000}] * 51))[0] == 422
+    assert (await stated(draft, {**first, "due_date": "2020-01-01"}, second))[2] == ["/milestones/0/due_date"]
+    assert (await stated(draft, {**first, "amount": 49}, second))[2] == ["/milestones/0/amount"]
+
+    held, other = funded.terms()["milestones"]
+    assert (await stated(funded, {**held, "amount": 5_001}, other))[:2] == (409, "milestone_locked")
+    assert (await stated(funded, {**held, "amount": 4_999}, other))[:2] == (409, "milestone_locked")
+    assert (await stated(funded, other))[:2] == (409, "milestone_locked")
+
+
+async def test_splits_that_do_not_add_up(house: House, scenes: dict[str, Scene]) -> None:
+    case, theirs = scenes["reviewed"], scenes["others"]
+    good = case.split(2_500, 3_500)
+    bad: dict[str, tuple[list[Json], str]] = {
+        "more than held": (case.split(5_001, 0), "/split/0"),
+        "more than held on the second": (case.split(0, 7_001), "/split/1"),
+        "one milestone is missing": (case.split(5_000), "/split"),
+        "a milestone twice": ([*good, good[0]], "/split/2"),
+        "somebody else's milestone": ([*good, *theirs.split(1)], "/split/2"),
+        "a milestone of another dispute": ([good[0], *scenes["disputed"].split(1)], "/split/1"),
+        "no milestone at all": ([*good, {"milestone_id": "x", "to_freelancer": 1}], "/split/2"),
+    }
+    for step in ("propose", "decide"):
+        for name, (split, pointer) in bad.items():
+            answer = await house.ask("sue", "POST", f"{case.dispute}/{step}", {"split": split, "reasons": "So."})
+            assert (answer.status, wrong_with(answer)) == (422, []), (step, name, answer.text)
+            assert pointer in [one["pointer"] for one in answer.json()["errors"]], (step, name, answer.text)
+            assert house.changed() == [], (step, name)
+
+
+async def test_wishes_for_more_than_is_held(house: House, scenes: dict[str, Scene]) -> None:
+    held, case, theirs = scenes["funded"], scenes["disputed"], scenes["others"]
+    form = fitting(TABLE["file_dispute"], scenes)
+    for desired in (held.split(5_001), [*held.split(1), *held.split(1)], theirs.split(1)):
+        answer = await house.ask("ada", "POST", "/v1/disputes", {**form, "desired": desired})
+        assert (answer.status, wrong_with(answer)) == (422, []), answer.text
+    for milestones in (theirs.milestones, [held.milestones[0], "ms_x"], [case.milestones[0]]):
+        answer = await house.ask("ada", "POST", "/v1/disputes", {**form, "milestone_ids": milestones, "desired": []})
+        assert (answer.status, wrong_with(answer)) == (422, []), answer.text
+    for desired in (case.split(5_001), theirs.split(1)):
+        body = {"statement": "No.", "desired": desired}
+        answer = await house.ask("grace", "POST", f"{case.dispute}/answer", body)
+        assert (answer.status, wrong_with(answer)) == (422, []), answer.text
+    again = await house.ask("ada", "POST", "/v1/disputes", {**form, "contract_id": case.contract_id, "desired": [],
+                                                          "milestone_ids": case.milestones})  # fmt: skip
+    assert (again.status, again.code) == (409, "already_disputed")
+    nothing = await house.ask("ada", "POST", "/v1/disputes", {**form, "contract_id": scenes["active"].contract_id,
+                                                            "desired": [], "milestone_ids": None})  # fmt: skip
+    assert (nothing.status, nothing.code) == (409, "nothing_held")
+    assert house.changed() == []
+
+
+async def test_frozen_money_stays_where_it_is(house: House, scenes: dict[str, Scene]) -> None:
+    case = scenes["disputed"]
+    body = {"amount": 5_000}
+    answer = await house.ask("ada", "POST", f"/v1/milestones/{case.milestone_id}/release", body, match="*")
+
+    assert (answer.status, answer.code) == (409, "milestone_frozen")
+    assert house.changed() == []
