@@ -98,11 +98,16 @@ def _tail(house: House, fresh: Installation, rest: list[str], port: int) -> None
         stdout=subprocess.PIPE,
         text=True,
         env=house.command.environment(),
+        # A run in the background of a shell is deaf to Ctrl-C, and so would be what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        assert process.stdout is not None
-        assert "contracts.contract.created.v1" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE) == 0
+        try:
+            assert process.stdout is not None
+            assert "contracts.contract.created.v1" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
 
 
 def _doctor(house: House, fresh: Installation, rest: list[str], port: int) -> None:
