@@ -88,6 +88,10 @@ class SqlTransaction:
         """All rows."""
         return await self._taken.rows(statement, parameters)
 
+    def ask(self, statement: Any, parameters: Parameters = None) -> Callable[[], Sequence[sa.RowMapping]]:
+        """As `write`, for one whose rows are wanted: the answer gives them after the next statement or the commit."""
+        return self._taken.ask(statement, parameters)
+
     async def several(self, *asked: tuple[Any, Parameters]) -> list[Sequence[sa.RowMapping]]:
         """The rows of several statements, each seeing what was committed when its turn came, in one round trip."""
         return await self._taken.several(*asked)
@@ -118,13 +122,16 @@ class SqlTransaction:
         """Run `hook()` once the commit is certain. When it fails, that is logged and goes no further."""
         self._after.append(hook)
 
-    async def complete(self) -> list[Wire]:
-        """Run the hooks before the commit and write the recorded events to the outbox; returns them encoded."""
+    async def complete(self) -> Callable[[], list[Wire]] | None:
+        """Run the hooks before the commit and write the recorded events to the outbox.
+
+        What is returned gives them encoded, after the commit.
+        """
         done = 0
         while done < len(self._before):
             await self._before[done](self)
             done += 1
-        return await outbox.flush(self) if self.drafts else []
+        return await outbox.flush(self) if self.drafts else None
 
     def announce(self) -> None:
         """Run the hooks after the commit."""
@@ -169,11 +176,12 @@ class SqlDatabase:
         try:
             tx = SqlTransaction(self.service, self.dialect, taken, self.clocks)
             yield tx
-            wires = await tx.complete()
+            recorded = await tx.complete()
             await self._connections.commit(taken)
         except BaseException:
             await self._connections.rollback(taken)
             raise
+        wires = recorded() if recorded is not None else []
         await self._connections.release(taken)
         tx.announce()
         if wires and self.after_flush is not None:

@@ -139,7 +139,7 @@ class Checkout:
     Statements whose answers nobody waits for are queued: they travel ahead of the next one that is waited for.
     """
 
-    __slots__ = ("_queue", "_run", "_statements", "_unless", "connection", "driver")
+    __slots__ = ("_answered", "_queue", "_run", "_statements", "_unless", "connection", "driver")
 
     def __init__(self, connection: sa.Connection, driver: Any, statements: Statements, run: Run) -> None:
         self.connection = connection
@@ -148,6 +148,7 @@ class Checkout:
         self._run = run
         self._queue: list[Request] = []
         self._unless: dict[int, type[Exception]] = {}
+        self._answered: list[Answer] = []
 
     def say(self, words: str) -> None:
         """Queue a command without parameters."""
@@ -155,12 +156,27 @@ class Checkout:
 
     def write(self, statement: Any, parameters: Parameters = None, unless: type[Exception] | None = None) -> None:
         """Queue one statement. Raises TypeError for one that has to go SQLAlchemy's way."""
+        self._enqueue(statement, parameters)
+        if unless is not None:
+            self._unless[len(self._queue) - 1] = unless
+
+    def ask(self, statement: Any, parameters: Parameters = None) -> Callable[[], Sequence[sa.RowMapping]]:
+        """Queue one statement whose rows are wanted once it has travelled."""
+        plan = self._enqueue(statement, parameters)
+        place, round_trip = len(self._queue) - 1, self._answered
+
+        def rows() -> Sequence[sa.RowMapping]:
+            columns = self._columns(plan, round_trip[place])
+            return [] if columns is None else [columns.row(row)._mapping for row in round_trip[place][0]]
+
+        return rows
+
+    def _enqueue(self, statement: Any, parameters: Parameters) -> _Plan:
         planned = self._statements.plan(statement, parameters)
         if planned is None:
             raise TypeError("this statement cannot be queued")
         self._queue += planned[1]
-        if unless is not None:
-            self._unless[len(self._queue) - 1] = unless
+        return planned[0]
 
     @property
     def queued(self) -> int:
@@ -174,7 +190,7 @@ class Checkout:
 
     def forget(self) -> None:
         """Drop what is queued."""
-        self._queue, self._unless = [], {}
+        self._queue, self._unless, self._answered = [], {}, []
 
     async def flush(self) -> None:
         """Run what is queued. Raises what SQLAlchemy raises."""
@@ -229,7 +245,7 @@ class Checkout:
 
     async def _answers(self, requests: Sequence[Request]) -> list[Answer]:
         """Run the queue and then `requests`, in one go."""
-        everything, unless = [*self._queue, *requests], self._unless
+        everything, unless, answered = [*self._queue, *requests], self._unless, self._answered
         self.forget()
         try:
             answers = await self._run(everything)
@@ -242,6 +258,7 @@ class Checkout:
         for place, reason in unless.items():
             if known[place][2] == 0:
                 raise reason
+        answered += known
         return known
 
     def explained(self, error: Exception, sql: str | None = None) -> BaseException:

@@ -55,6 +55,9 @@ class Transaction(Protocol):
     async def all(self, statement: Executable, parameters: Parameters = None) -> Sequence[RowMapping]:
         """Every row."""
 
+    def ask(self, statement: Executable, parameters: Parameters = None) -> Callable[[], Sequence[RowMapping]]:
+        """As `write`, for one whose rows are wanted: the answer gives them after the next statement or the commit."""
+
     async def several(self, *asked: tuple[Executable, Parameters]) -> list[Sequence[RowMapping]]:
         """The rows of several statements, each seeing what was committed when its turn came, in one round trip."""
 

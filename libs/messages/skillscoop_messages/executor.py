@@ -97,16 +97,22 @@ class Executor(Generic[Outcome]):
         """Claim and call until cancelled; looks every second at least. No error ends it."""
         running: set[asyncio.Task[None]] = set()
         pause = LOOK_EVERY
+        full = False
 
         def ended(task: asyncio.Task[None]) -> None:
             running.discard(task)
-            self._nudged.set()
+            # Only where there was no room for more: a row that became due meanwhile is nudged for, or waits a second.
+            if full:
+                self._nudged.set()
 
         try:
             while True:
+                # Before the look: a nudge during it is not lost.
+                self._nudged.clear()
                 try:
                     free = self.concurrency - len(running)
                     rows = await self.claim(database, free) if free else []
+                    full = len(rows) == free
                     pause = LOOK_EVERY
                 except Exception as error:
                     logger.warning("%s cannot look for work: %s", self.name, error_text(error))
@@ -115,15 +121,13 @@ class Executor(Generic[Outcome]):
                     task = asyncio.create_task(self.execute(database, row))
                     running.add(task)
                     task.add_done_callback(ended)
-                if rows:
+                if full and rows:
                     continue
-                # Cleared only here, after a look that found nothing: a nudge during the look is not lost.
                 try:
                     async with asyncio.timeout(pause):
                         await self._nudged.wait()
                 except TimeoutError:
                     pass
-                self._nudged.clear()
         finally:
             for task in running:
                 task.cancel()

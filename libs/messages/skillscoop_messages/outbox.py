@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -76,16 +76,20 @@ def record(tx: Transaction, *events: Event) -> None:
     tx.drafts.extend(Draft(id=new_message_id(), event=event, story=told_in, time=now) for event in events)
 
 
-async def flush(tx: Transaction) -> list[Wire]:
+async def flush(tx: Transaction) -> Callable[[], list[Wire]]:
     """Store what was recorded, in one statement (two on SQLite) however many events there are; just before COMMIT.
 
-    The answer goes to `Relay.offer` once the transaction is durable.
+    On PostgreSQL it leaves with the COMMIT. What is returned gives the messages once the transaction is durable, for
+    `Relay.offer`.
     """
     if not tx.drafts:
-        return []
+        return list
     drafts, tx.drafts[:] = list(tx.drafts), []
     events = _numbered(tx.service, drafts)
-    return await (_store_postgresql(tx, events) if tx.dialect == "postgresql" else _store_sqlite(tx, events))
+    if tx.dialect == "postgresql":
+        return _store_postgresql(tx, events)
+    wires = await _store_sqlite(tx, events)
+    return lambda: wires
 
 
 class _Stored(NamedTuple):
@@ -133,7 +137,7 @@ def _counts(events: Sequence[_Stored]) -> dict[str, int]:
     return dict(sorted(Counter(event.subject for event in events).items()))
 
 
-async def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> list[Wire]:
+def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> Callable[[], list[Wire]]:
     rows = [
         {
             "id": event.draft.id,
@@ -148,8 +152,13 @@ async def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> list[
     ]
     # One JSON document costs the client a tenth of what an array for each column does.
     given = {"counts": json.dumps(_counts(events)), "events": to_json(rows).decode(), "recorded_at": tx.wall()}
-    last = {row["subject"]: row["last"] for row in await tx.all(_STORE_POSTGRESQL, given)}
-    return [event.wire(last[event.subject]) for event in events]
+    numbers = tx.ask(_STORE_POSTGRESQL, given)
+
+    def wires() -> list[Wire]:
+        last = {row["subject"]: row["last"] for row in numbers()}
+        return [event.wire(last[event.subject]) for event in events]
+
+    return wires
 
 
 async def _store_sqlite(tx: Transaction, events: Sequence[_Stored]) -> list[Wire]:

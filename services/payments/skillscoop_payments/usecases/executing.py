@@ -101,6 +101,8 @@ async def _new_key(
         due_at=tx.wall() + wait,
         failure_code=failure,
     )
+    if not wait:
+        tx.after_commit(office.wake)
 
 
 def _object_ref(row: RowMapping, outcome: Done) -> str | None:
