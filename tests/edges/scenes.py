@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.transport.base import Wire
-from skillscoop_payments.tables import PAYOUT_ACCOUNTS
+from skillscoop_payments.tables import PAYOUT_ACCOUNTS, STRIPE_OPERATIONS
 
 from tests.edges.house import House
 
@@ -211,6 +212,10 @@ async def all_scenes(house: House) -> dict[str, Scene]:
     house.till.silent = set()
     operation = "SELECT id FROM stripe_operations WHERE state = 'pending' AND kind = 'create_intent'"
     scenes["unanswered"].operation_id = house.rows("payments", operation)[0][0]
+    async with house.services["payments"].database.begin() as tx:
+        pending = STRIPE_OPERATIONS.c.id == scenes["unanswered"].operation_id
+        tomorrow = tx.wall() + timedelta(days=1)
+        await tx.execute(STRIPE_OPERATIONS.update().where(pending).values(due_at=tomorrow))
     scenes |= await parked_scenes(house)
     scenes["house"] = Scene("", [""], ())
     notices = await house.done("ada", "GET", "/v1/notifications?limit=1")
