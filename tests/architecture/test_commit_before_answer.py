@@ -16,14 +16,15 @@ import sqlalchemy as sa
 from tests.support.databases import create_tables
 from tests.support.example import TARGETS, THINGS
 from tests.support.identity import Issuer
-from tests.support.servers.private import free_ports, listening
+from tests.support.ports import free_port
+from tests.support.servers.private import listening
 
 PROGRAM = Path(__file__).parents[1] / "support" / "dies_at_commit.py"
 
 
 @contextmanager
 def process(url: str, jwks: Path, when: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    port = free_ports(1)[0]
+    port = free_port()
     running = subprocess.Popen([sys.executable, str(PROGRAM), url, str(jwks), str(port), when], stderr=subprocess.PIPE)
     try:
         until = time.monotonic() + 60

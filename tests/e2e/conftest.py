@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support import ports
 from tests.support.installation import Installation
 
 
@@ -23,9 +23,7 @@ def skillscoop(tmp_path: Path) -> Iterator[Installation]:
 @pytest.fixture
 def free_port() -> int:
     """A loopback port nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free_port()
 
 
 @pytest.fixture

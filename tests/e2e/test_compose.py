@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fleet import free_port
 from tests.support.installation import PROGRAM
+from tests.support.ports import free_port
 from tests.support.servers.found import docker_answers
 
 ROOT = Path(__file__).resolve().parents[2]

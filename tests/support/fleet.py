@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,17 +27,10 @@ from skillscoop_cli.issuer import key_of
 from skillscoop_messages.registry import SERVICES
 
 from tests.support.databases import fresh_postgres
+from tests.support.ports import free_port
 
 SECRET = "whsec_of_this_test"
 READY_SECONDS = 30.0
-
-
-def free_port() -> int:
-    """A loopback port nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -36,6 +36,7 @@ from skillscoop_messages.clock import Clocks, shifted_clocks, wall_time
 from skillscoop_messages.outbox import record
 from skillscoop_messages.registry import SERVICES
 from skillscoop_messages.transport.base import Transport
+from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
 
 from tests.support.databases import FreshDatabases
 
@@ -167,6 +168,16 @@ class World:
         """A service records events in its outbox, as if it had a reason to."""
         async with self.services[service].database.begin() as tx:
             record(tx, *events)
+
+    async def hurry(self) -> None:
+        """Waiting is over: what payments would try again at Stripe later is tried now."""
+        service = self.services["payments"]
+        async with service.database.begin() as tx:
+            for table in (STRIPE_OPERATIONS, PROVIDER_NOTICES):
+                waits = sa.and_(table.c.state == "pending", table.c.due_at > tx.wall(), table.c.lease_token.is_(None))
+                await tx.execute(table.update().where(waits).values(due_at=tx.wall()))
+        for executor in service.executors:
+            executor.nudge()
 
     async def start(self, name: str) -> None:
         """Start a service on the data it had before."""

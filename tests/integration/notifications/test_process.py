@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -17,12 +16,7 @@ from skillscoop_messages.transport.embedded import EmbeddedTransport
 from tests.integration.notifications.conftest import envelope
 from tests.integration.notifications.story import BEN, NOON, Story
 from tests.support.identity import Issuer
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+from tests.support.ports import free_port
 
 
 async def test_news_reach_a_listener_and_a_mailbox_and_the_process_ends_at_once(

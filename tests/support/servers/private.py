@@ -12,23 +12,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.ports import free_ports
+
 START_SECONDS = 60
 
 
 class DidNotStart(RuntimeError):
     """A server program ended or kept silent; the message holds the end of its log."""
-
-
-def free_ports(count: int) -> list[int]:
-    """`count` ports nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def listening(port: int, host: str = "127.0.0.1") -> bool:
