@@ -113,6 +113,7 @@ async def world(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[W
     try:
         await running.stripe.no_more_faults()
         await running.stripe.play("/webhooks", hold=False, duplicate=False, shuffle=False, drop=0)
+        await running.hurry()
         await invariants(sight_of(running))
     except BaseException:
         await stage.throw_away()

@@ -64,7 +64,14 @@ async def test_while_stripe_is_away_the_decision_waits_and_then_runs(job: Job) -
     await job.ready(40_000)
     await job.world.stripe.play("/faults", path="/v1/*", kind="500_before", times=1_000)
     assert (await job.release()).status_code == 202
+
+    async def tried_in_vain() -> bool | None:
+        await job.world.hurry()
+        return True if (await job.milestone())["blocked_reason"] else None
+
+    await job.world.until("a reason to be shown", tried_in_vain)
     await blocked_by(job, "stripe_unavailable")
     assert await job.ledger() == {"charged": 40_000, "in_transit": 40_000}
     await job.world.stripe.no_more_faults()
+    await job.world.hurry()
     await job.becomes("released")
