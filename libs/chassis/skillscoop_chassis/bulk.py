@@ -53,11 +53,17 @@ class BulkInsert:
 
         What a row leaves out is NULL: defaults of the table do not apply. Moments must be aware.
         """
-        if not rows:
-            return ()
+        return await tx.all(self._statements[tx.dialect], self._given(tx, rows)) if rows else ()
+
+    def write(self, tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+        """As `run`, without waiting for the answer: see `Transaction.write`."""
+        if rows:
+            tx.write(self._statements[tx.dialect], self._given(tx, rows))
+
+    def _given(self, tx: Transaction, rows: Sequence[dict[str, Any]]) -> dict[str, str]:
         if tx.dialect == "sqlite" and self._documents:
             rows = [{**row, **self._texts(row)} for row in rows]
-        return await tx.all(self._statements[tx.dialect], {"rows": _json(rows)})
+        return {"rows": _json(rows)}
 
     def _texts(self, row: Mapping[str, Any]) -> dict[str, str]:
         """The row's documents as SQLite keeps them; it would hand nested values on in a form of its own."""

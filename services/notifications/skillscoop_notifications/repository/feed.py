@@ -75,7 +75,7 @@ async def say(tx: Transaction, items: Sequence[Item]) -> None:
                 "created_at": tx.wall(),
             }
         )
-    await _ADD_ITEMS.run(tx, rows)
+    _ADD_ITEMS.write(tx, rows)
 
 
 async def items_after(tx: Transaction, user_id: str, position: int, limit: int) -> Sequence[sa.RowMapping]:

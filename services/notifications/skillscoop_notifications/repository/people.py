@@ -72,7 +72,7 @@ async def change_person(tx: Transaction, user_id: str, changes: dict[str, Any]) 
 
 async def add_deliveries(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Put mail on its way; it leaves only after the commit."""
-    await _ADD_DELIVERIES.run(tx, rows)
+    _ADD_DELIVERIES.write(tx, rows)
 
 
 async def settle_delivery(tx: Transaction, delivery_id: str, changes: dict[str, Any]) -> None:

@@ -7,15 +7,39 @@ from typing import Any
 from skillscoop_messages.context import Story
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_message_id
-from sqlalchemy import RowMapping, bindparam, select, update
+from sqlalchemy import RowMapping, bindparam, exists, select, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 
 from skillscoop_payments.domain.operation import Kind, key
-from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
+from skillscoop_payments.tables import PAYMENTS, PROVIDER_NOTICES, STRIPE_OPERATIONS
 
 _T = STRIPE_OPERATIONS.c
 _INSERT = insert_into(STRIPE_OPERATIONS)
+_NEW = (
+    "id",
+    "kind",
+    "payment_id",
+    "settlement_id",
+    "payout_account_id",
+    "parameters",
+    "attempt",
+    "key",
+    "key_since",
+    "state",
+    "due_at",
+    "correlation_id",
+    "causation_id",
+    "created_at",
+    "updated_at",
+)
+# A payment that was not inserted, because its funding has one already, gets no operation.
+_INSERT_OF_PAYMENT = insert_into(STRIPE_OPERATIONS).from_select(
+    _NEW,
+    select(*(bindparam(name, type_=_T[name].type).label(name) for name in _NEW)).where(
+        exists().where(PAYMENTS.c.id == bindparam("payment_id"))
+    ),
+)
 _UPDATE = update(STRIPE_OPERATIONS).where(_T.id == bindparam("row_id"))
 _CLOSING = select(_T.id).where(
     _T.payment_id == bindparam("of_payment"), _T.kind == "close_payment", _T.state == "pending"
@@ -48,7 +72,7 @@ async def insert(
     """A new operation, due at once. Its parameters never change again; its key is that of the first attempt."""
     now, wall = tx.now(), tx.wall()
     tx.write(
-        _INSERT,
+        _INSERT if payment_id is None else _INSERT_OF_PAYMENT,
         {
             "id": operation_id,
             "kind": kind,

@@ -103,35 +103,41 @@ def _moving(payment: Payment) -> dict[str, Any]:
     }
 
 
-async def insert(tx: Transaction, payment: Payment, story: Story, look_at: datetime | None = None) -> bool:
+async def insert(tx: Transaction, payment: Payment, story: Story) -> bool:
     """A new payment; False, and nothing done, when its funding has one already."""
-    about, now = payment.about, tx.now()
-    result = await tx.execute(
-        _INSERT[tx.dialect],
-        {
-            "id": payment.id,
-            "funding_id": payment.funding_id,
-            "contract_id": about.contract_id,
-            "milestone_id": about.milestone_id,
-            "client_id": about.client_id,
-            "freelancer_id": about.freelancer_id,
-            "title": about.title,
-            "description": about.description,
-            "amount": about.amount,
-            "currency": about.currency,
-            "revision": about.revision,
-            "kind": payment.kind,
-            "method": payment.method,
-            "return_url": payment.return_url,
-            **_moving(payment),
-            "look_at": look_at,
-            "correlation_id": story.correlation_id,
-            "causation_id": story.causation_id,
-            "created_at": now,
-            "updated_at": now,
-        },
-    )
+    result = await tx.execute(_INSERT[tx.dialect], _new(tx, payment, story))
     return result.rowcount == 1
+
+
+def insert_if_new(tx: Transaction, payment: Payment, story: Story) -> None:
+    """As `insert`, without waiting for the answer: what belongs to the payment is written only where its row is."""
+    tx.write(_INSERT[tx.dialect], _new(tx, payment, story))
+
+
+def _new(tx: Transaction, payment: Payment, story: Story) -> dict[str, Any]:
+    about, now = payment.about, tx.now()
+    return {
+        "id": payment.id,
+        "funding_id": payment.funding_id,
+        "contract_id": about.contract_id,
+        "milestone_id": about.milestone_id,
+        "client_id": about.client_id,
+        "freelancer_id": about.freelancer_id,
+        "title": about.title,
+        "description": about.description,
+        "amount": about.amount,
+        "currency": about.currency,
+        "revision": about.revision,
+        "kind": payment.kind,
+        "method": payment.method,
+        "return_url": payment.return_url,
+        **_moving(payment),
+        "look_at": None,
+        "correlation_id": story.correlation_id,
+        "causation_id": story.causation_id,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 async def save(tx: Transaction, payment: Payment, look_at: datetime | None) -> None:

@@ -57,8 +57,8 @@ async def request(tx: Transaction, office: Office, event: MilestoneFundingReques
         return_url=event.return_url,
     )
     told = current_story()
-    if await payment_rows.insert(tx, payment, told):
-        await operating.create_payment(tx, office, payment, told)
+    payment_rows.insert_if_new(tx, payment, told)
+    await operating.create_payment(tx, office, payment, told)
 
 
 async def cancel(tx: Transaction, office: Office, event: MilestoneFundingCanceled) -> None:
