@@ -3,10 +3,12 @@
 import asyncio
 import itertools
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
@@ -15,7 +17,8 @@ from skillscoop_messages import inbox, later
 from skillscoop_messages.context import Story, story
 from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.envelope import Envelope, decode
-from skillscoop_messages.errors import Hold, MessageError
+from skillscoop_messages.errors import Hold, MessageError, Permanent
+from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.retry import RetryPolicy
 from skillscoop_messages.tables import INBOX
 from skillscoop_messages.transport.base import BATCH, DEAD, Cancel, Subscription, Transport, Wire
@@ -79,8 +82,12 @@ def ignore(_outcome: str, _subscriber: str, _count: int) -> None:
     """An observer that looks away."""
 
 
-async def handle_message(tx: Transaction, subscriber: Subscriber, envelope: Envelope[Any]) -> None:
-    """Call the handler as part of the message's story: what it records is caused by this message."""
+async def handle_message(tx: Transaction, subscriber: Subscriber, message_id: str, envelope: Envelope[Any]) -> None:
+    """Call the handler as part of the message's story: what it records is caused by this message.
+
+    Raises Permanent for a message that has no business in this queue, before anybody acts on it.
+    """
+    _check_place(subscriber, message_id, envelope)
     token = story.set(
         Story(
             correlation_id=envelope.correlation_id,
@@ -92,6 +99,33 @@ async def handle_message(tx: Transaction, subscriber: Subscriber, envelope: Enve
         await subscriber.handle(tx, envelope)
     finally:
         story.reset(token)
+
+
+def _check_place(subscriber: Subscriber, message_id: str, envelope: Envelope[Any]) -> None:
+    """A handler takes what its queue is for, said by the service it belongs to, under the id the inbox keeps."""
+    if envelope.id != message_id:
+        raise Permanent("the message has another id than its delivery")
+    if envelope.source != f"/services/{envelope.type.partition('.')[0]}":
+        raise Permanent(f"{envelope.type} was said by somebody else than its service")
+    known = SUBSCRIPTIONS.get(subscriber.name)
+    if known is not None and envelope.type not in known.types:
+        raise Permanent(f"{subscriber.name} takes no {envelope.type}")
+
+
+_NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_UNSEEN = re.compile(r"[^\x20-\x7e]+")
+
+
+def _tidy(wire: Wire) -> Wire:
+    """The delivery with an id, type and subject that can be stored and stand in a path.
+
+    Ours are left as they are; foreign ones come with whatever somebody liked, and are kept under a name made of their
+    bytes.
+    """
+    if _NAME.fullmatch(wire.id) and _NAME.fullmatch(wire.type) and _NAME.fullmatch(wire.subject):
+        return wire
+    id = wire.id if _NAME.fullmatch(wire.id) else f"foreign-{sha256(wire.body).hexdigest()[:32]}"
+    return Wire(id, _UNSEEN.sub(" ", wire.type)[:255], _UNSEEN.sub(" ", wire.subject)[:255], wire.body)
 
 
 class Consumer:
@@ -189,11 +223,11 @@ class Consumer:
 
         Raises Hold when the database stayed away for longer than a broker waits for an acknowledgement.
         """
-        await self._insist(subscriber.name, partial(self._settle, subscriber, wires))
+        await self._insist(subscriber.name, partial(self._settle, subscriber, [_tidy(wire) for wire in wires]))
 
     async def take_dead(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
         """Park what the transport itself gave up on, unless it did take effect."""
-        await self._insist(subscriber.name, partial(self._park_dead, subscriber, wires))
+        await self._insist(subscriber.name, partial(self._park_dead, subscriber, [_tidy(wire) for wire in wires]))
 
     async def _insist(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work; while the database does not let us, try again in here instead of giving the batch back.
@@ -279,7 +313,7 @@ class Consumer:
                     continue
                 new.discard(message.wire.id)
                 try:
-                    await handle_message(tx, subscriber, message.envelope)
+                    await handle_message(tx, subscriber, message.wire.id, message.envelope)
                 except Exception as error:
                     raise _HandlerFailed(message, error) from error
         self._observe("handled", subscriber.name, handled)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 from pydantic_core import to_json
 
 from skillscoop_messages.errors import UnknownEventType, UnreadableMessage
@@ -17,6 +17,7 @@ __all__ = ["Envelope", "EventClass", "UnknownEventType", "UnreadableMessage", "d
 E = TypeVar("E", bound=Event)
 EventClass = Callable[[str], type[Event] | None]
 
+LARGEST_SEQUENCE = 2**63 - 1
 SCHEMAS = "https://skillscoop.dev/schemas"
 
 
@@ -67,21 +68,25 @@ def encode_around_sequence(envelope: Envelope[Any]) -> tuple[bytes, bytes]:
     return b'%b,"sequence":"' % to_json(head)[:-1], b'","data":%b}' % data
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,255}$")]
+"""What names something: it can be stored, logged and compared, whoever wrote it."""
+
+
 class _Head(BaseModel):
     """The attributes of a document, before anything is known about its data."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     specversion: str
-    id: str
-    source: str
-    type: str
-    subject: str
+    id: Name
+    source: Name
+    type: Name
+    subject: Name
     time: AwareDatetime
-    sequence: int
-    correlationid: str
-    causationid: str | None = None
-    traceparent: str | None = None
+    sequence: Annotated[int, Field(ge=1, le=LARGEST_SEQUENCE)]
+    correlationid: Name
+    causationid: Name | None = None
+    traceparent: Name | None = None
 
 
 @cache

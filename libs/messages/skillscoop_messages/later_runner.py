@@ -145,7 +145,7 @@ class LaterRunner:
         # The message may have come a second time and taken effect then.
         if await inbox.first_times(tx, row["subscriber"], [row["message_id"]]):
             envelope = self._decode(bytes(row["body"]))
-            await handle_message(tx, self._subscribers[row["subscriber"]], envelope)
+            await handle_message(tx, self._subscribers[row["subscriber"]], row["message_id"], envelope)
 
     async def _put_off(self, row: RowMapping, error: Exception) -> None:
         """Write the failure down, in a transaction of its own: the one that failed is undone."""

@@ -1,0 +1,304 @@
+"""Every queue, given all that is no message of its own: kept with a reason, seen by operators, in nobody's way."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from skillscoop_messages.envelope import encode
+from skillscoop_messages.examples import EXAMPLES, example_envelope
+from skillscoop_messages.ids import new_message_id
+from skillscoop_messages.registry import EVENTS, SUBSCRIPTIONS
+from skillscoop_messages.tables import LATER
+from skillscoop_messages.transport.base import Wire
+
+from tests.edges.conftest import Set
+from tests.edges.expectations import CANARY, wrong_with
+from tests.edges.house import House, Kept
+from tests.edges.scenes import Scene
+from tests.edges.test_webhooks import EVENT, deliver
+
+Json = dict[str, Any]
+QUEUES = sorted(SUBSCRIPTIONS)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def told(whole: Set) -> AsyncIterator[Kept]:
+    """The scenes went on until every kind of event was said at least once."""
+    house, scenes = whole.house, whole.scenes
+    house.bring_back(whole.kept)
+    for who in ("ada", "grace"):
+        await house.done(who, "POST", f"{scenes['proposal'].dispute}/proposal/accept", {})
+    await house.done("ada", "POST", f"{scenes['disputed'].dispute}/withdraw")
+    await house.done("sid", "POST", f"{scenes['judged'].dispute}/approve-decision")
+    paying, active = scenes["paying"], scenes["active"]
+    ((ref,),) = house.rows("payments", "SELECT checkout_ref FROM payments WHERE id = ?", paying.payment_id)
+    house.till.pay(ref, 4_000)
+    event = {**EVENT, "type": "checkout.session.completed", "data": {"object": {"id": ref}}}
+    assert (await deliver(house, event)).status == 200
+    fund = {"amount": 5_000, "revision": 1}
+    await house.done("ada", "POST", f"/v1/milestones/{active.milestone_id}/fund", fund)
+    await house.settle()
+    await house.done("ada", "POST", f"/v1/milestones/{active.milestone_id}/cancel-funding")
+    await house.settle()
+    yield house.keep()
+
+
+@pytest.fixture
+def stage(whole: Set, told: Kept) -> House:
+    """The house after all of that."""
+    whole.house.bring_back(told)
+    return whole.house
+
+
+def said(house: House, queue: str) -> list[Wire]:
+    """The last message of each kind that a queue takes."""
+    newest = {wire.type: wire for wire in house.said if wire.type in SUBSCRIPTIONS[queue].types}
+    return list(newest.values())
+
+
+def wire(body: bytes | Json, id: str | None = None) -> Wire:
+    """A delivery; a document gets the delivery's id unless it has none to have."""
+    if isinstance(body, bytes):
+        return Wire(id or new_message_id(), "a.b.c.v1", "nobody", body)
+    known = id or new_message_id()
+    document = {**body, "id": known} if body.get("id") == "of the delivery" else body
+    return Wire(known, str(body.get("type", "")), str(body.get("subject", "")), json.dumps(document).encode())
+
+
+def document(message: Wire) -> Json:
+    """A message's document, to be sent once more as another message."""
+    return {**json.loads(message.body), "id": "of the delivery"}
+
+
+def without(body: Json, name: str) -> Json:
+    return {known: value for known, value in body.items() if known != name}
+
+
+def poison(good: Json, queue: str) -> dict[str, tuple[Wire, str]]:
+    """Everything that is no message of this queue, and the reason it is kept for."""
+    data = good["data"]
+    fields = EVENTS[good["type"]].event.model_fields
+    first = next(name for name in data if fields[name].is_required())
+    other = next(name for name in sorted(EVENTS) if name not in SUBSCRIPTIONS[queue].types)
+    unreadable: dict[str, Any] = {
+        "nothing": b"",
+        "no JSON": CANARY.encode(),
+        "bytes": bytes(range(256)),
+        "half": json.dumps(good).encode()[:-20],
+        "a list": b"[]",
+        "null": b"null",
+        "an empty object": b"{}",
+        "too deep": b"[" * 200_000,
+        "huge": b"x" * 3_000_000,
+        **{f"without {name}": without(good, name) for name in ("id", "source", "type", "subject", "time", "data")},
+        "without sequence": without(good, "sequence"),
+        "without correlation": without(good, "correlationid"),
+        "an empty id": {**good, "id": ""},
+        "an id that is a number": {**good, "id": 7},
+        "an id of 300 letters": {**good, "id": "i" * 300},
+        "an id with NUL": {**good, "id": "a\0b"},
+        "an empty subject": {**good, "subject": ""},
+        "a subject with half a pair": {**good, "subject": "ctr_\ud800"},
+        "a correlation with NUL": {**good, "correlationid": "a\0b"},
+        "a correlation without end": {**good, "correlationid": "c" * 10_000},
+        "another specification": {**good, "specversion": "2.0"},
+        "a time without a zone": {**good, "time": "2026-01-01T00:00:00"},
+        "a time in words": {**good, "time": "yesterday"},
+        "sequence -1": {**good, "sequence": "-1"},
+        "sequence 0": {**good, "sequence": "0"},
+        "sequence 2^63": {**good, "sequence": str(2**63)},
+        "sequence in words": {**good, "sequence": "first"},
+        "data null": {**good, "data": None},
+        "data a list": {**good, "data": [data]},
+        "data empty": {**good, "data": {}},
+        "a field missing": {**good, "data": without(data, first)},
+        "a field of another type": {**good, "data": {**data, first: [CANARY]}},
+    }  # fmt: skip
+    amounts = [name for name, value in data.items() if isinstance(value, int) and not isinstance(value, bool)]
+    for name in amounts:
+        unreadable[f"{name} a text"] = {**good, "data": {**data, name: str(data[name])}}
+        unreadable[f"{name} with a fraction"] = {**good, "data": {**data, name: data[name] + 0.5}}
+        unreadable[f"{name} true"] = {**good, "data": {**data, name: True}}
+    unknown = {
+        "an unknown type": {**good, "type": "contracts.contract.exploded.v1"},
+        "an unknown major": {**good, "type": re.sub(r"v1$", "v2", good["type"])},
+        "a type in capitals": {**good, "type": good["type"].upper()},
+    }
+    misplaced = {
+        "of another queue": {**good, "type": other, "data": json.loads(example(other))["data"],
+                             "source": f"/services/{other.partition('.')[0]}"},
+        "said by somebody else": {**good, "source": "/services/reviews" if queue[:7] != "reviews" and
+                                  good["source"] != "/services/reviews" else "/services/payments"},
+        "said by nobody": {**good, "source": "somebody"},
+        "with another's id": {**good, "id": new_message_id()},
+    }  # fmt: skip
+    return {
+        **{name: (wire(body), "unreadable") for name, body in unreadable.items()},
+        **{name: (wire(body), "unknown_type") for name, body in unknown.items()},
+        **{name: (wire(body), "permanent") for name, body in misplaced.items()},
+    }
+
+
+def example(type: str) -> bytes:
+    """Any message of a type."""
+    return encode(example_envelope(EXAMPLES[type]))
+
+
+def kept(house: House, queue: str) -> dict[str, tuple[str, str | None, str]]:
+    """What is kept of a queue by message id: (state, reason, last error)."""
+    query = "SELECT message_id, state, reason, last_error FROM later WHERE subscriber = ? AND kind = 'message'"
+    return {id: (state, reason, error) for id, state, reason, error in house.rows(service_of(queue), query, queue)}
+
+
+def handled(house: House, queue: str) -> set[str]:
+    """The ids of messages a queue has handled."""
+    query = "SELECT message_id FROM inbox WHERE subscriber = ?"
+    return {id for (id,) in house.rows(service_of(queue), query, queue)}
+
+
+def service_of(queue: str) -> str:
+    return queue.partition(".")[0]
+
+
+def test_every_queue_has_been_spoken_to(stage: House) -> None:
+    assert [queue for queue in QUEUES if not said(stage, queue)] == []
+    assert {one.name for service in stage.services.values() for one in service.subscribers} == set(QUEUES)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+async def test_what_is_no_message_is_parked_with_its_reason(stage: House, queue: str) -> None:
+    messages = poison(document(said(stage, queue)[0]), queue)
+    known = set(kept(stage, queue))
+
+    await stage.put(queue, [one for one, _ in messages.values()])
+
+    taken = handled(stage, queue)
+    assert [name for name, (message, _) in messages.items() if message.id in taken] == []
+    assert stage.changed() == [f"{service_of(queue)}.later"]
+    found = kept(stage, queue)
+    wrong = []
+    for name, (message, reason) in messages.items():
+        state, why, error = found.get(message.id, ("gone", "", ""))
+        if (state, why) != ("parked", reason) or not error or CANARY in error:
+            wrong.append(f"{name}: {state} {why} {error}")
+    assert not wrong, "\n".join(wrong)
+    assert len(found) == len(messages) + len(known)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+async def test_good_messages_behind_bad_ones_are_handled(stage: House, queue: str) -> None:
+    good = [wire(document(one)) for one in said(stage, queue)]
+    bad = [one for one, _ in poison(document(said(stage, queue)[0]), queue).values()]
+
+    await stage.put(queue, [*bad[:50], *good, *bad[50:]])
+
+    assert {one.id for one in good} <= handled(stage, queue), kept(stage, queue)
+    assert not {one.id for one in bad} & handled(stage, queue)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+async def test_a_message_said_again_under_another_id_moves_no_money(stage: House, queue: str) -> None:
+    """The inbox does not know it, so the domain has to."""
+    before = {
+        table: stage.rows("payments", f"SELECT count(*) FROM {table}") for table in ("ledger_journals", "settlements")
+    }
+    made = stage.till.made.copy()
+
+    await stage.put(queue, [wire(document(one)) for one in said(stage, queue)])
+    await stage.settle()
+
+    after = {table: stage.rows("payments", f"SELECT count(*) FROM {table}") for table in before}
+    assert (after, stage.till.made) == (before, made)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+async def test_a_message_about_something_unknown_waits_or_is_noted(stage: House, queue: str) -> None:
+    for message in said(stage, queue):
+        text = re.sub(rb"\b([a-z]{2,3})_[0-9a-f]{32}", lambda found: found[1] + b"_" + b"0" * 31 + b"1", message.body)
+        stranger = wire({**json.loads(text), "id": "of the delivery"})
+
+        await stage.put(queue, [stranger])
+
+        waits = kept(stage, queue).get(stranger.id)
+        assert (stranger.id in handled(stage, queue)) is (waits is None), message.type
+        if waits is None:
+            continue
+        state, reason, error = waits
+        assert (state, reason) == ("waiting", None) and error.startswith("NotYet: "), (message.type, waits)
+        await forget_since(stage, queue, timedelta(hours=25))
+        await stage.ring(service_of(queue))
+        assert kept(stage, queue)[stranger.id][:2] == ("parked", "not_yet_for_too_long"), message.type
+        await empty(stage, queue)
+
+
+async def forget_since(house: House, queue: str, ago: timedelta) -> None:
+    """What is kept of a queue is due, and was first tried some time ago."""
+    async with house.services[service_of(queue)].database.begin() as tx:
+        mine = LATER.update().where(LATER.c.subscriber == queue, LATER.c.state == "waiting")
+        await tx.execute(mine.values(first_at=tx.wall() - ago, due_at=tx.wall()))
+
+
+async def empty(house: House, queue: str) -> None:
+    async with house.services[service_of(queue)].database.begin() as tx:
+        await tx.execute(LATER.delete().where(LATER.c.subscriber == queue, LATER.c.kind == "message"))
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+async def test_operators_see_replay_and_give_up_what_is_parked(stage: House, queue: str) -> None:
+    service = service_of(queue)
+    bad = wire({**document(said(stage, queue)[0]), "sequence": "-1"})
+    await stage.put(queue, [bad])
+    await stage.settle()
+    path, here = f"/v1/admin/{service}/parked", f"/v1/admin/{service}/parked/{queue}:{bad.id}"
+
+    listed = (await stage.done("olga", "GET", f"{path}?subscriber={queue}"))["data"]
+    (mine,) = [one for one in listed if one["message_id"] == bad.id]
+    assert (mine["reason"], mine["attempts"], mine["money"]) == ("unreadable", 1, SUBSCRIPTIONS[queue].money)
+    assert mine["event"] is None and mine["last_error"] and mine["parked_at"]
+    assert (await stage.done("olga", "GET", here))["event"]["sequence"] == "-1"
+
+    assert (await stage.ask("olga", "POST", f"{here}/replay")).status == 200
+    assert (await stage.ask("olga", "GET", here)).status == 404
+    await stage.ring(service)
+    again = await stage.done("olga", "GET", here)
+    assert (again["reason"], again["attempts"]) == ("unreadable", 1)
+
+    reason = {"reason": "It is nonsense."}
+    if SUBSCRIPTIONS[queue].money:
+        asked = await stage.ask("olga", "POST", f"{here}/discard", reason)
+        assert (asked.status, asked.json()["state"]) == (202, "awaiting_second_operator")
+        for who, body in (("olga", reason), ("otto", {"reason": "Another reason."})):
+            refused = await stage.ask(who, "POST", f"{here}/discard", body)
+            assert (refused.status, refused.code, wrong_with(refused)) == (409, "second_operator_differs", [])
+        assert (await stage.ask("olga", "GET", here)).status == 200
+        assert (await stage.ask("otto", "POST", f"{here}/discard", reason)).status == 200
+    else:
+        assert (await stage.ask("olga", "POST", f"{here}/discard", reason)).status == 200
+    assert (await stage.ask("olga", "GET", here)).status == 404
+    assert (await stage.ask("olga", "POST", f"{here}/discard", reason)).status == 404
+    acts = stage.rows(service, "SELECT action FROM audit_log WHERE subject = ? ORDER BY id", f"{queue}:{bad.id}")
+    asked_first = [("ask_to_discard_parked",)] if SUBSCRIPTIONS[queue].money else []
+    assert acts == [("replay_parked",), *asked_first, ("discard_parked",)]
+
+    late = wire(document(said(stage, queue)[0]), bad.id)
+    stage.changed()
+    await stage.put(queue, [late])
+    assert stage.changed() == [], "given up means given up, also for what comes late"
+
+
+async def test_scenes_of_others_are_as_they_were(stage: House, scenes: dict[str, Scene]) -> None:
+    """Poison in every queue of the house at once, and the house still works."""
+    for queue in QUEUES:
+        bad = [one for one, _ in poison(document(said(stage, queue)[0]), queue).values()]
+        await stage.put(queue, bad)
+    await stage.done("ada", "POST", f"{scenes['draft'].contract}/send")
+    await stage.settle()
+
+    notices = await stage.done("grace", "GET", "/v1/notifications?limit=1")
+    assert notices["data"][0]["kind"] == "terms.proposed"
