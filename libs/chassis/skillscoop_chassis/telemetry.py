@@ -15,6 +15,9 @@ from skillscoop_messages.context import story
 Fields = MutableMapping[str, Any]
 
 HIDDEN = "[hidden]"
+OTHERS = ("aiohttp", "aiormq", "aiosqlite", "httpcore2", "httpx2", "psycopg", "sqlalchemy", "stripe", "uvicorn.error")
+"""Libraries that are heard from warnings on: below that they write down statements' values and answers' bodies."""
+
 _SECRET_NAMES = re.compile(r"authorization|token|secret|password|api_?key|cookie|email|jwt|signature", re.IGNORECASE)
 _SECRET_TEXTS = re.compile(
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"  # a signed token
@@ -118,5 +121,5 @@ def set_up_logging(service: str, form: Literal["json", "pretty"] = "json", level
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.error", "aiormq", "httpx2", "httpcore2"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    for name in OTHERS:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
