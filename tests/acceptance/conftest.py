@@ -1,7 +1,7 @@
 """The whole system for each situation: once on SQLite and the embedded post, once on PostgreSQL and RabbitMQ.
 
-One world per stack serves the whole run, since every test brings new people; after each of them nothing may be wrong
-anywhere in it. A world in which a test failed is thrown away.
+A world serves many tests, since every one brings new people; after each of them nothing may be wrong anywhere in it.
+A world in which a test failed is thrown away.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from tests.support.world import Ground, Templates, World, running_world
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
+TESTS_PER_WORLD = 20
+"""So many tests share a world: making one takes as long as a test, and looking through a full one takes ever longer."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,9 +55,13 @@ class Stage:
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _world: World | None = None
     _made: int = 0
+    _tests: int = 0
 
     async def world(self) -> World:
         """The world in use."""
+        if self._tests == TESTS_PER_WORLD:
+            await self.throw_away()
+        self._tests += 1
         if self._world is None:
             self._made += 1
             self._stack = AsyncExitStack()
@@ -66,7 +72,7 @@ class Stage:
 
     async def throw_away(self) -> None:
         """End the world in use and remove what it stood on."""
-        self._world = None
+        self._world, self._tests = None, 0
         await self._stack.aclose()
 
     @asynccontextmanager

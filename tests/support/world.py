@@ -42,6 +42,7 @@ from tests.support.databases import FreshDatabases
 
 T = TypeVar("T")
 Kind = Literal["embedded", "servers"]
+LISTS = {"transfer": "/v1/transfers", "refund": "/v1/refunds", "v2.core.account": "/v2/core/accounts"}
 PATIENCE = 30.0
 """Seconds after which something surely does not come to pass any more; nothing is asserted about how long it takes."""
 
@@ -116,9 +117,10 @@ class Stripe:
         return dict((await self.http.get(f"{self.url}/_sim/state")).json())
 
     async def objects(self, kind: str, **metadata: str) -> list[dict[str, Any]]:
-        """Every object of a kind with this metadata, oldest first."""
-        found = (await self.state())["objects"].get(kind, [])
-        return [one for one in found if metadata.items() <= (one.get("metadata") or {}).items()]
+        """The newest hundred objects of a kind, as far as they have this metadata, oldest first."""
+        answer = await self.api("GET", f"{LISTS[kind]}?limit=100")
+        assert answer.status_code == 200, answer.text
+        return [one for one in reversed(answer.json()["data"]) if metadata.items() <= (one["metadata"] or {}).items()]
 
     async def api(self, method: str, path: str, key: str = "sk_test_somebody_else", **data: Any) -> httpx2.Response:
         """A call to the API by somebody else than us: the payer's browser, for example."""
