@@ -109,28 +109,39 @@ class Statements:
         self.dialect = engine.dialect
         self._cache = engine._compiled_cache
         self._plans: WeakKeyDictionary[Any, _Plan] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Any, dict[tuple[str, ...], tuple[_Plan, dict[str, Any]]]] = WeakKeyDictionary()
 
     def plan(self, statement: Any, parameters: Parameters) -> tuple[_Plan, list[Request]] | None:
         """How to execute `statement` directly, once for each set of parameters; None when it goes SQLAlchemy's way."""
         if not isinstance(statement, _DIRECT):
             return None
         given = [parameters] if parameters is None or isinstance(parameters, Mapping) else parameters
+        names = tuple(given[0] or ())
+        known = self._known.setdefault(statement, {})
+        found = known.get(names)
+        if found is None:
+            found = known[names] = self._compiled(statement, given[0])
+        plan, fixed = found
+        if not plan.fit or any(one is None or one.keys() != (given[0] or {}).keys() for one in given[1:]):
+            return None
+        return plan, [plan.bound({**fixed, **(one or {})}) for one in given]
+
+    def _compiled(self, statement: Any, parameters: Mapping[str, Any] | None) -> tuple[_Plan, dict[str, Any]]:
+        """The plan of a statement for parameters of these names, and the values of all its places.
+
+        A statement made once is asked for once. Those made anew for each call are found in SQLAlchemy's cache.
+        """
         compiled, extracted, collected, _ = cast(Any, statement)._compile_w_cache(
-            self.dialect, compiled_cache=self._cache, column_keys=sorted(given[0]) if given[0] else []
+            self.dialect, compiled_cache=self._cache, column_keys=sorted(parameters) if parameters else []
         )
         plan = self._plans.get(compiled)
         if plan is None:
             plan = self._plans[compiled] = _Plan(compiled)
-        if not plan.fit or any(one.keys() != given[0].keys() for one in given[1:] if one and given[0]):
-            return None
-        return plan, [
-            plan.bound(
-                compiled.construct_params(
-                    one, extracted_parameters=extracted, escape_names=False, _collected_params=collected
-                )
-            )
-            for one in given
-        ]
+        if not plan.fit:
+            return plan, {}
+        return plan, compiled.construct_params(
+            parameters, extracted_parameters=extracted, escape_names=False, _collected_params=collected
+        )
 
 
 class Checkout:

@@ -145,10 +145,11 @@ class Executor(Generic[Outcome]):
         """Take up to `limit` due rows for the length of a lease, committed: from here on only we may settle them."""
         async with database.begin() as tx:
             now = tx.wall()
-            return await tx.all(
+            claimed = tx.ask(
                 self._claim,
                 {"now": now, "limit": limit, "token": new_message_id(), "until": now + self.lease},
             )
+        return claimed()
 
     @cached_property
     def _claim(self) -> Any:
