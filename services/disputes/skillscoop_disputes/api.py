@@ -242,7 +242,7 @@ async def _piece(request: Request, work: Work, limit: int) -> Piece:
     f"{DISPUTE}/evidence/{{evidence_id}}",
     response_class=Response,
     summary="Download evidence",
-    responses={200: {"description": "The file as an attachment", "content": {"application/octet-stream": {}}}},
+    responses={200: {"description": "The file as an attachment, of the type its bytes are", "content": {"*/*": {}}}},
 )
 async def download_evidence(dispute_id: str, evidence_id: str, work: Audited) -> Response:
     """The text or file, always as an attachment. For the parties and the case's agents."""
