@@ -116,7 +116,8 @@ class Kept:
     databases: dict[str, tuple[sqlite3.Connection, dict[str, str]]]
     till: Till
     elapsed: timedelta
-    letters: int
+    letters: tuple[Letter, ...]
+    said: tuple[Wire, ...]
 
 
 @dataclass
@@ -268,7 +269,7 @@ class House:
         for name, witness in self.witnesses.items():
             into = sqlite3.connect(":memory:")
             kept[name] = (into, witness.copy(into))
-        return Kept(kept, copy.deepcopy(self.till), self.elapsed[0], len(self.letters))
+        return Kept(kept, copy.deepcopy(self.till), self.elapsed[0], tuple(self.letters), tuple(self.said))
 
     def bring_back(self, kept: Kept) -> None:
         """Everything is as it was kept."""
@@ -276,7 +277,7 @@ class House:
             witness.bring_back(*kept.databases[name])
         vars(self.till).update(vars(copy.deepcopy(kept.till)))
         self.elapsed[0] = kept.elapsed
-        del self.letters[kept.letters :]
+        self.letters[:], self.said[:] = kept.letters, kept.said
         self.unheard.clear()
 
     async def take_letter(self, letter: Letter) -> Sent:

@@ -218,6 +218,20 @@ async def test_a_message_said_again_under_another_id_moves_no_money(stage: House
 
 
 @pytest.mark.parametrize("queue", QUEUES)
+async def test_an_id_that_comes_again_with_another_body_is_a_duplicate(stage: House, queue: str) -> None:
+    first = wire(document(said(stage, queue)[0]))
+    await stage.put(queue, [first])
+    stage.changed()
+    others = [one for one, _ in poison(document(first), queue).values() if b"CloudEvents" not in one.body]
+
+    await stage.put(queue, [Wire(first.id, first.type, first.subject, first.body.replace(b'"usd"', b'"jpy"'))])
+    assert stage.changed() == []
+    await stage.put(queue, [Wire(first.id, one.type, one.subject, one.body) for one in others])
+    assert set(stage.changed()) <= {f"{service_of(queue)}.later"}
+    assert len([id for id in handled(stage, queue) if id == first.id]) == 1
+
+
+@pytest.mark.parametrize("queue", QUEUES)
 async def test_a_message_about_something_unknown_waits_or_is_noted(stage: House, queue: str) -> None:
     for message in said(stage, queue):
         text = re.sub(rb"\b([a-z]{2,3})_[0-9a-f]{32}", lambda found: found[1] + b"_" + b"0" * 31 + b"1", message.body)
