@@ -113,7 +113,7 @@ async def world(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[W
     """The whole system, running; when the test is over, nothing may be wrong in it."""
     running = await stage.world()
     yield running
-    if request.node.stash.get(FAILED, True):
+    if running.spoilt or request.node.stash.get(FAILED, True):
         await stage.throw_away()
         return
     try:

@@ -39,9 +39,7 @@ class ImmediateProvider:
             )
         amount, currency = parameters["amount"], parameters["currency"]
         booking = Booking(f"txn_{ref}", amount, 0, amount, currency)
-        return Done(
-            PaymentSeen("paid", intent_ref=f"pi_{ref}", charge_ref=f"ch_{ref}", paid=amount, booking=booking)
-        )
+        return Done(PaymentSeen("paid", intent_ref=f"pi_{ref}", charge_ref=f"ch_{ref}", paid=amount, booking=booking))
 
     async def search(self, kind: Kind, parameters: dict[str, Any], operation_id: str, since: datetime) -> Seen | None:
         """Nothing was lost here."""

@@ -121,11 +121,12 @@ async def running_fleet(
     overrides: Mapping[str, Mapping[str, str]] | None = None,
     modules: Mapping[str, Sequence[str]] | None = None,
     names: Sequence[str] = (*SERVICES, "simulator"),
+    databases: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Fleet]:
     """Run everything for the block: fresh databases on the server at `postgres_url`, queues under `namespace`.
 
-    `overrides` adds variables to single processes, `modules` replaces what `python -m` runs for a name, and `names` are
-    the processes to start.
+    `overrides` adds variables to single processes, `modules` replaces what `python -m` runs for a name, `names` are the
+    processes to start, and `databases` are migrated ones to use instead of fresh ones.
     """
     data = open_folder(folder)
     key_of(data)
@@ -133,7 +134,8 @@ async def running_fleet(
     ports = {name: free_port() for name in [*SERVICES, "simulator", "front"]}
     url = f"http://127.0.0.1:{ports['front']}"
     async with AsyncExitStack() as stack:
-        databases = {name: stack.enter_context(fresh_postgres(postgres_url, name)) for name in services}
+        migrated = databases is not None
+        databases = databases or {name: stack.enter_context(fresh_postgres(postgres_url, name)) for name in services}
         environments = {
             name: {
                 **_environment(name, data, ports, databases, rabbit_url, namespace),
@@ -147,7 +149,7 @@ async def running_fleet(
             **(modules or {}),
         }
         fleet = Fleet(data, url, environments, ports, databases, chosen)
-        for name in services:
+        for name in () if migrated else services:
             await asyncio.to_thread(_migrate, name, environments[name])
         stack.callback(fleet.stop)
         for name in names:

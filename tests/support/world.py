@@ -130,7 +130,10 @@ class Stripe:
 
 @dataclass
 class World:
-    """A running world, and the hands of a test on it: people, time, Stripe, and every service's data."""
+    """A running world, and the hands of a test on it: people, time, Stripe, and every service's data.
+
+    `given_up` are ids of messages a test put into the post and had discarded; a `spoilt` world is of no more use.
+    """
 
     ground: Ground
     folder: DataFolder
@@ -143,6 +146,7 @@ class World:
     services: dict[str, Service] = field(default_factory=dict)
     apps: dict[str, Any] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
+    spoilt: bool = False
     _running: dict[str, AsyncExitStack] = field(default_factory=dict)
 
     def cast(self) -> Cast:
