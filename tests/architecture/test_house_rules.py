@@ -257,3 +257,29 @@ def test_users_never_read_the_word_with_the_legal_meaning() -> None:
 
     assert wrong == []
     assert pages == []
+
+
+def _picks_inside_in(path: Path) -> Iterator[int]:
+    """Lines where the SELECT of an `IN (…)` has a limit or locks rows: a plan may run it more than once."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            inside = re.findall(r"\bIN\s*\(\s*SELECT\b[^()]*(?:\([^()]*\)[^()]*)*\)", node.value)
+            if any(re.search(r"\b(?:LIMIT|FOR UPDATE|SKIP LOCKED)\b", found) for found in inside):
+                yield node.lineno
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "in_":
+            called = [
+                one.func.attr
+                for one in ast.walk(node)
+                if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)
+            ]
+            named = [
+                one.func.id for one in ast.walk(node) if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)
+            ]
+            if {"scalar_subquery", "limit", "with_for_update"} & set(called) and "picked" not in named:
+                yield node.lineno
+
+
+def test_rows_to_change_are_picked_once() -> None:
+    wrong = [f"{named(path)}:{line}" for path in files(*PACKAGES) for line in _picks_inside_in(path)]
+
+    assert wrong == []

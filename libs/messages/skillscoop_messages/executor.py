@@ -21,6 +21,7 @@ from skillscoop_messages.context import Story, story
 from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.later import error_text
+from skillscoop_messages.picking import at_most, picked
 from skillscoop_messages.retry import RetryPolicy
 
 logger = logging.getLogger(__name__)
@@ -142,14 +143,19 @@ class Executor(Generic[Outcome]):
         return total
 
     async def claim(self, database: Database, limit: int) -> Sequence[RowMapping]:
-        """Take up to `limit` due rows for the length of a lease, committed: from here on only we may settle them."""
+        """Take up to `limit` due rows for the length of a lease, committed: from here on only we may settle them.
+
+        Raises PickedTooMuch when the database leased more; those come free with their lease, uncalled.
+        """
         async with database.begin() as tx:
             now = tx.wall()
             claimed = tx.ask(
                 self._claim,
                 {"now": now, "limit": limit, "token": new_message_id(), "until": now + self.lease},
             )
-        return claimed()
+        rows = claimed()
+        at_most(limit, len(rows), self.name)
+        return rows
 
     @cached_property
     def _claim(self) -> Any:
@@ -165,7 +171,7 @@ class Executor(Generic[Outcome]):
         )
         return (
             self.table.update()
-            .where(table.id.in_(due.scalar_subquery()))
+            .where(table.id.in_(picked(due)))
             .values(lease_token=bindparam("token"), lease_until=bindparam("until"), attempts=table.attempts + 1)
             .returning(*self.table.columns)
         )

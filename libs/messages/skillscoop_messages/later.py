@@ -12,6 +12,7 @@ from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.context import current_story
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet, Permanent, UnknownEventType, UnreadableMessage
+from skillscoop_messages.picking import at_most
 from skillscoop_messages.retry import RetryPolicy
 from skillscoop_messages.tables import LATER
 from skillscoop_messages.transport.base import Wire
@@ -76,26 +77,30 @@ async def forget(tx: Transaction, alarm: str, key: str) -> None:
 
 
 # The row is deleted by the claim itself: a handler that fails rolls it back into place, a handler that sets the same
-# alarm again writes a new one, and whoever else wants the row skips it meanwhile.
+# alarm again writes a new one, and whoever else wants the row skips it meanwhile. Picked once: see `picking`.
 _CLAIM = {
     "postgresql": text(
         """
-        DELETE FROM later WHERE (subscriber, message_id) IN (
+        WITH picked AS MATERIALIZED (
             SELECT subscriber, message_id FROM later
             WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
               AND subscriber = ANY(CAST(:subscribers AS text[]))
             ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-        ) RETURNING *
+        )
+        DELETE FROM later USING picked
+        WHERE later.subscriber = picked.subscriber AND later.message_id = picked.message_id
+        RETURNING later.*
         """
     ),
     "sqlite": text(
         """
-        DELETE FROM later WHERE rowid IN (
+        WITH picked AS MATERIALIZED (
             SELECT rowid FROM later
             WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
               AND subscriber IN (SELECT value FROM json_each(:subscribers))
             ORDER BY due_at LIMIT 1
-        ) RETURNING *
+        )
+        DELETE FROM later WHERE rowid IN (SELECT rowid FROM picked) RETURNING *
         """
     ),
 }
@@ -124,10 +129,11 @@ async def next_due(tx: Transaction, kind: str) -> timedelta | None:
 async def claim(tx: Transaction, kind: str, subscribers: Collection[str]) -> RowMapping | None:
     """Take the longest-due alarm (business time) or message (wall time) of these subscribers out of the table.
 
-    It belongs to this transaction: rolling back puts it back.
+    It belongs to this transaction: rolling back puts it back. Raises PickedTooMuch when the database took more than
+    one, so that nothing of it is committed.
     """
     names = sorted(subscribers)
-    return await tx.first(
+    rows = await tx.all(
         _CLAIM_TYPED[tx.dialect],
         {
             "kind": kind,
@@ -135,6 +141,8 @@ async def claim(tx: Transaction, kind: str, subscribers: Collection[str]) -> Row
             "subscribers": names if tx.dialect == "postgresql" else json.dumps(names),
         },
     )
+    at_most(1, len(rows), kind)
+    return rows[0] if rows else None
 
 
 def _clock(tx: Transaction, kind: str) -> datetime:

@@ -198,8 +198,9 @@ _UNPUBLISHED = (
 _OLDEST = text("SELECT min(recorded_at) AS oldest FROM outbox WHERE published_at IS NULL").columns(oldest=UtcDateTime())
 
 _PURGE = text(
-    "DELETE FROM outbox WHERE id IN"
+    "DELETE FROM outbox WHERE id IN (WITH picked AS MATERIALIZED"
     " (SELECT id FROM outbox WHERE id < :floor AND published_at < :before ORDER BY id LIMIT :limit)"
+    " SELECT id FROM picked)"
 ).bindparams(bindparam("before", type_=UtcDateTime()))
 
 

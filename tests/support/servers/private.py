@@ -100,7 +100,7 @@ class PrivatePostgres:
     folder: Path
     port: int = 0
     owner: str | None = field(default_factory=lambda: _other_user("postgres"))
-    settings: tuple[str, ...] = ("max_connections=300", "shared_buffers=64MB", "autovacuum=off")
+    settings: tuple[str, ...] = ("max_connections=300", "shared_buffers=64MB")
 
     @property
     def url(self) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from skillscoop_messages.picking import picked
 from starlette.responses import Response
 
 from skillscoop_chassis.http.problems import Problem
@@ -138,6 +139,6 @@ async def purge_keys(database: SqlDatabase) -> None:
                 .order_by(_KEYS.created_at)
                 .limit(PURGE_BATCH)
             )
-            result = await tx.execute(IDEMPOTENCY_KEYS.delete().where(_KEYS.id.in_(old.scalar_subquery())))
+            result = await tx.execute(IDEMPOTENCY_KEYS.delete().where(_KEYS.id.in_(picked(old))))
             if result.rowcount < PURGE_BATCH:
                 return

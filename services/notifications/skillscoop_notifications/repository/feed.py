@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from skillscoop_chassis.bulk import BulkInsert
 from skillscoop_chassis.database import for_update
 from skillscoop_messages.database import Transaction
+from skillscoop_messages.picking import picked
 
 from skillscoop_notifications.tables import NOTIFICATIONS, STREAM_ITEMS, STREAM_POSITIONS, STREAM_TICKETS
 
@@ -104,7 +105,7 @@ async def said_at(tx: Transaction, user_id: str, position: int) -> datetime | No
 async def forget_items(tx: Transaction, before: datetime, limit: int) -> int:
     """Delete up to `limit` items said before `before` (wall time); how many there were."""
     old = sa.select(_I.user_id, _I.position).where(_I.created_at < before).order_by(_I.created_at).limit(limit)
-    result = await tx.execute(STREAM_ITEMS.delete().where(sa.tuple_(_I.user_id, _I.position).in_(old)))
+    result = await tx.execute(STREAM_ITEMS.delete().where(sa.tuple_(_I.user_id, _I.position).in_(picked(old))))
     return result.rowcount
 
 

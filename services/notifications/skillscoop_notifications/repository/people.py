@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from skillscoop_chassis.bulk import BulkInsert
 from skillscoop_chassis.database import for_update
 from skillscoop_messages.database import Transaction
+from skillscoop_messages.picking import picked
 from sqlalchemy.dialects.postgresql import insert
 
 from skillscoop_notifications.repository.conversations import TOLD_OF_PEOPLE
@@ -84,4 +85,4 @@ async def forget_deliveries(tx: Transaction, before: datetime, limit: int) -> in
     """Delete up to `limit` finished deliveries made before `before` (wall time); how many there were."""
     table = DELIVERIES.c
     old = sa.select(table.id).where(table.state != "pending", table.created_at < before).limit(limit)
-    return (await tx.execute(DELIVERIES.delete().where(table.id.in_(old.scalar_subquery())))).rowcount
+    return (await tx.execute(DELIVERIES.delete().where(table.id.in_(picked(old))))).rowcount

@@ -7,6 +7,7 @@ from typing import Any
 from skillscoop_messages.context import Story
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_message_id
+from skillscoop_messages.picking import picked
 from sqlalchemy import RowMapping, bindparam, exists, select, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
@@ -129,9 +130,11 @@ async def hurry(tx: Transaction, payment_ids: Sequence[str], kind: Kind) -> None
         .where(
             _T.id.in_(
                 # Rows somebody is settling right now are left to them: waiting here could wait in a circle.
-                select(_T.id)
-                .where(_T.payment_id.in_(payment_ids), _T.kind == kind, _T.state == "pending")
-                .with_for_update(skip_locked=True)
+                picked(
+                    select(_T.id)
+                    .where(_T.payment_id.in_(payment_ids), _T.kind == kind, _T.state == "pending")
+                    .with_for_update(skip_locked=True)
+                )
             )
         )
         .values(due_at=tx.wall())
