@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,14 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from tests.support import time_limit  # noqa: E402
 from tests.support.broker import remove_namespace  # noqa: E402
 from tests.support.databases import FreshDatabases, fresh_sqlite  # noqa: E402
 from tests.support.identity import Issuer  # noqa: E402
 from tests.support.servers.found import WAYS, Server, end_all, install_servers, server, way_to  # noqa: E402
+from tests.support.servers.leftovers import RUN_FOLDER, note, watched  # noqa: E402
 from tests.support.servers.private import PrivatePostgres, PrivateRabbit, program  # noqa: E402
 
-RUN_FOLDER = "SKILLSCOOP_TEST_RUN"
 PLENTY = 8 * 2**30
+WATCH = pytest.StashKey[subprocess.Popen[bytes]]()
 SERVER_FIXTURES = frozenset(
     {
         "postgres_server",
@@ -39,6 +42,7 @@ SERVER_FIXTURES = frozenset(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Where servers may come from."""
+    time_limit.pytest_addoption(parser)
     group = parser.getgroup("servers")
     group.addoption("--use-local", action="store_true", help="use servers listening on ports 5432 and 5672")
     group.addoption("--no-servers", action="store_true", help="leave out the tests that need PostgreSQL or RabbitMQ")
@@ -63,16 +67,17 @@ def _place() -> Path | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder in which this run's processes share their servers."""
+    config.pluginmanager.register(time_limit, "time-limit")
     config.addinivalue_line("markers", "servers: needs PostgreSQL or RabbitMQ; left out with --no-servers")
     if _is_worker(config):
         return
     memory = _place()
     folder = Path(tempfile.mkdtemp(prefix="skillscoop-tests-", dir=memory))
-    if memory is not None:
-        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     # Servers run as another user when we are root, so that user must be able to pass through.
     folder.chmod(0o755)
     os.environ[RUN_FOLDER] = str(folder)
+    config.stash[WATCH] = watched(folder)
     if config.getoption("--install-servers"):
         try:
             print(install_servers(), file=sys.stderr)
@@ -86,7 +91,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     folder = Path(os.environ.pop(RUN_FOLDER))
     end_all(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    watch = config.stash[WATCH]
+    if watch.stdin is not None:
+        watch.stdin.close()
+    watch.wait()
     if config.getoption("--no-servers"):
         print("--no-servers: the tests that need PostgreSQL or RabbitMQ were left out")
 
@@ -190,6 +198,8 @@ def rabbit_url(rabbit_server: Server) -> str:
 def bus_namespace(request: pytest.FixtureRequest) -> Iterator[str]:
     """A prefix of this test's own for exchange and queues, removed from the broker after the test."""
     namespace = f"t{os.urandom(5).hex()}"
+    if "rabbit_server" in request.fixturenames:
+        note("namespace", request.getfixturevalue("rabbit_server").url, namespace)
     yield namespace
     if "rabbit_server" in request.fixturenames:
         remove_namespace(request.getfixturevalue("rabbit_server").url, namespace)

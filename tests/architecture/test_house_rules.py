@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -214,9 +215,35 @@ def test_every_public_name_says_what_it_means() -> None:
     assert silent == []
 
 
+IGNORED = frozenset(
+    line.strip().rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line.strip().endswith("/")
+) | {".git"}
+
+
 def tracked() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    """The repository's files: git's word where there is git, else everything outside the folders it would ignore."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return untold()
     return [ROOT / name for name in listed.split("\0") if name]
+
+
+def untold() -> list[Path]:
+    """The repository's files as an archive holds them."""
+    found: list[Path] = []
+    for folder, below, names in os.walk(ROOT):
+        below[:] = [name for name in below if name not in IGNORED and not name.endswith(".egg-info")]
+        found += [Path(folder) / name for name in names]
+    return found
+
+
+def test_the_files_are_found_without_git_too() -> None:
+    """Given a source archive or a machine without git, when the files are listed, then those that matter are there."""
+    found = {named(path) for path in untold()}
+
+    assert {"README.md", ".ci/run", "skillscoop", "tests/conftest.py", "docs/openapi.json"} <= found
+    assert not [name for name in found if name.startswith((".git/", ".venv/", ".tools/"))]
 
 
 MACHINE = re.compile(

@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.fleet import Fleet, running_fleet
-from tests.support.installation import PROGRAM
+from tests.support.installation import PROGRAM, nothing_of_the_callers
 
 PATIENCE = 120
 
@@ -20,7 +19,7 @@ def walk(fleet: Fleet) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=PATIENCE,
-        env={name: value for name, value in os.environ.items() if not name.startswith("SKILLSCOOP_")},
+        env=nothing_of_the_callers(),
         check=False,
     )
 

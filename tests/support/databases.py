@@ -11,6 +11,8 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
+from tests.support.servers.leftovers import note
+
 
 class FreshDatabases:
     """New empty databases on one PostgreSQL server, dropped many at a time because each drop is slow."""
@@ -23,6 +25,7 @@ class FreshDatabases:
     def new(self, purpose: str = "test", template: str = "template0") -> str:
         """The address of a new database: an empty one, or a copy of `template` to which nobody is connected."""
         name = f"skillscoop_{purpose}_{os.getpid()}_{os.urandom(4).hex()}"
+        note("database", self._server, name)
         with psycopg.connect(self._server, autocommit=True) as admin:
             statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
             admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
@@ -33,6 +36,11 @@ class FreshDatabases:
         self._left.append(str(sa.make_url(url).database))
         if len(self._left) >= self._most:
             self.drop_all()
+
+    def drop(self, name: str) -> None:
+        """Drop one database by its name, wherever it was made."""
+        self._left.append(name)
+        self.drop_all()
 
     def drop_all(self) -> None:
         """Drop what nobody needs."""

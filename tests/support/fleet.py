@@ -28,6 +28,7 @@ from skillscoop_messages.registry import SERVICES
 
 from tests.support.databases import fresh_postgres
 from tests.support.ports import free_port
+from tests.support.servers.leftovers import RUN_FOLDER
 
 SECRET = "whsec_of_this_test"
 READY_SECONDS = 30.0
@@ -108,7 +109,7 @@ class Fleet:
 
 
 def _base_environment() -> dict[str, str]:
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHASHSEED")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHASHSEED", RUN_FOLDER)
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 

@@ -10,10 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from tests.support.servers.leftovers import RUN_FOLDER
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).parent / "skillscoop"
 PATIENCE = 90
 """Seconds after which something surely hangs; nothing is asserted about how long it really takes."""
+
+
+def nothing_of_the_callers() -> dict[str, str]:
+    """This process's environment without what would change what the command does."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == RUN_FOLDER or not name.startswith(("SKILLSCOOP_", "STRIPE_"))
+    }
 
 
 @dataclass
@@ -27,8 +38,7 @@ class Installation:
 
     def environment(self) -> dict[str, str]:
         """What the command sees: the test's data folder, and nothing of the caller's."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SKILLSCOOP_", "STRIPE_"))}
-        return {**kept, "SKILLSCOOP_DATA": str(self.data)}
+        return {**nothing_of_the_callers(), "SKILLSCOOP_DATA": str(self.data)}
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a verb to its end."""
