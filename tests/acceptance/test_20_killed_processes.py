@@ -16,7 +16,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 import pytest_asyncio
-from skillscoop_chassis.database import open_database
+from skillscoop_chassis.sql.database import open_database
 from skillscoop_cli.issuer import issue, key_of
 from skillscoop_cli.story.people import cast_of
 from skillscoop_cli.story.record import Outcome, Step

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from skillscoop_chassis.database import SqlDatabase
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages.transport.embedded import EmbeddedTransport
 from skillscoop_messages.transport.rabbitmq import RabbitTransport
 from skillscoop_messages.transport.simulated import Faults, SimulatedTransport

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import aiormq
-from skillscoop_chassis.database import SqlDatabase, open_database
+from skillscoop_chassis.sql.database import SqlDatabase, open_database
 from skillscoop_messages import parked, tables
 from skillscoop_messages.clock import Clocks
 from skillscoop_messages.consumer import Consumer, MessageHandler, RetryPolicy, Subscriber

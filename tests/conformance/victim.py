@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from skillscoop_chassis.database import open_database
+from skillscoop_chassis.sql.database import open_database
 from skillscoop_messages.clock import system_clocks
 from skillscoop_messages.transport import open_transport
 

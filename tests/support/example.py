@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, UploadFile
 from pydantic import SecretStr
 from skillscoop_chassis import tables
-from skillscoop_chassis.database import for_update, open_database
 from skillscoop_chassis.http.app import create_app
 from skillscoop_chassis.http.bodies import BodyRule
 from skillscoop_chassis.http.models import Amount, DueDate, StrictRequest, Title, View
@@ -19,6 +18,7 @@ from skillscoop_chassis.http.problems import conflict, documented, forbidden, no
 from skillscoop_chassis.http.work import Reading, Work, money_transaction, reading, transaction
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.settings import ServiceSettings
+from skillscoop_chassis.sql.database import for_update, open_database
 from skillscoop_messages import tables as post
 from skillscoop_messages.clock import Clocks, system_clocks
 from skillscoop_messages.columns import UtcDateTime

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from skillscoop_chassis.database import SqlDatabase
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_contracts.tables import MILESTONES, MONEY_OPERATIONS
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.tables import INBOX, LATER, OUTBOX

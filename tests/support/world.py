@@ -23,9 +23,9 @@ import httpx2
 import sqlalchemy as sa
 import stripe_simulator
 from pydantic import SecretStr
-from skillscoop_chassis.database import SqlDatabase
 from skillscoop_chassis.migrations import migrate
 from skillscoop_chassis.service import Service, running
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_cli.embedded import composition, post
 from skillscoop_cli.embedded.front import Front
 from skillscoop_cli.embedded.server import LOOPBACK, bound, serving

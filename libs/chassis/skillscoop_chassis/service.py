@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from skillscoop_messages.clock import Clocks
 
-from skillscoop_chassis.database import SqlDatabase
 from skillscoop_chassis.health import Vitals
 from skillscoop_chassis.http.idempotency import BusyKeys, purge_keys
 from skillscoop_chassis.settings import ServiceSettings
+from skillscoop_chassis.sql.database import SqlDatabase
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

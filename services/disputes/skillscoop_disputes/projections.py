@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from skillscoop_chassis.database import for_update
+from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.events.base import AboutContract, AboutMilestone
 from skillscoop_messages.events.contracts import PolicyTerms

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from skillscoop_chassis.database import for_update
 from skillscoop_chassis.http.paging import Cursor, keyset
+from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_message_id
 from sqlalchemy import RowMapping

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from skillscoop_chassis.database import open_database
 from skillscoop_chassis.http.app import create_app
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.settings import clocks_of
+from skillscoop_chassis.sql.database import open_database
 from skillscoop_messages.clock import Clocks
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.transport import open_transport

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from skillscoop_chassis.database import open_database
 from skillscoop_chassis.http.app import create_app
 from skillscoop_chassis.http.bodies import BodyRule
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.settings import clocks_of
+from skillscoop_chassis.sql.database import open_database
 from skillscoop_messages.clock import Clocks
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.executor import Executor

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from skillscoop_chassis.database import for_update
 from skillscoop_chassis.http.paging import Cursor, keyset
+from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.events.base import AboutContract

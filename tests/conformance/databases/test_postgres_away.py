@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
-from skillscoop_chassis.database import SqlDatabase, open_database
+from skillscoop_chassis.sql.database import SqlDatabase, open_database
 from skillscoop_messages.clock import system_clocks
 
 from tests.support.servers.private import PrivatePostgres

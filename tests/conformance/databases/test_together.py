@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import sqlalchemy as sa
 from skillscoop_chassis import tables
-from skillscoop_chassis.database import SqlDatabase, for_update, open_database
+from skillscoop_chassis.sql.database import SqlDatabase, for_update, open_database
 from skillscoop_messages import tables as post
 from skillscoop_messages.clock import system_clocks
 

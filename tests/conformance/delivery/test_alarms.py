@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from skillscoop_chassis.database import SqlDatabase
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages import parked
 from skillscoop_messages.context import Story, current_story, story
 from skillscoop_messages.database import Transaction

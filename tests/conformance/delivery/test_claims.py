@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from skillscoop_chassis.database import SqlDatabase
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages import later, outbox
 from skillscoop_messages.consumer import Subscriber
 from skillscoop_messages.database import Transaction

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from skillscoop_chassis.database import SqlDatabase
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages.consumer import Consumer, Subscriber
 from skillscoop_messages.context import story
 from skillscoop_messages.database import Transaction

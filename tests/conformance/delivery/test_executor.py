@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from skillscoop_chassis.database import SqlDatabase
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.executor import Executor, lease_columns
 from skillscoop_messages.outbox import record

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from skillscoop_chassis.database import SqlDatabase
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages.errors import TransportError
 from skillscoop_messages.outbox import record
 from skillscoop_messages.relay import Relay

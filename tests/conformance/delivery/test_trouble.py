@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from skillscoop_chassis.database import SqlDatabase
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages import parked
 from skillscoop_messages.consumer import MessageHandler, RetryPolicy
 from skillscoop_messages.database import Transaction

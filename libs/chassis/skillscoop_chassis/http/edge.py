@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from skillscoop_chassis.database import SqlDatabase
 from skillscoop_chassis.health import HttpMetrics
 from skillscoop_chassis.http.bodies import BodyRule, Disconnected, Facts, checked_receive, header, rule_for
 from skillscoop_chassis.http.paths import any_matcher, matcher
 from skillscoop_chassis.http.problems import Problem, not_found, unavailable
 from skillscoop_chassis.identity import KeysUnavailable, TokenRefused, TokenVerifier
+from skillscoop_chassis.sql.database import SqlDatabase
 
 LOG = logging.getLogger(__name__)
 ALWAYS_PUBLIC = ("/livez", "/readyz", "/metrics", "/openapi.json")

@@ -16,7 +16,7 @@ from skillscoop_chassis.http.problems import Problem
 from skillscoop_chassis.tables import IDEMPOTENCY_KEYS
 
 if TYPE_CHECKING:
-    from skillscoop_chassis.database import SqlDatabase, SqlTransaction
+    from skillscoop_chassis.sql.database import SqlDatabase, SqlTransaction
 
 KEPT = timedelta(days=30)
 PURGE_BATCH = 1_000

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from starlette.responses import Response
 
-from skillscoop_chassis.database import for_update
 from skillscoop_chassis.http.models import View
 from skillscoop_chassis.http.problems import Problem
+from skillscoop_chassis.sql.database import for_update
 from skillscoop_chassis.tables import SECOND_OPERATOR
 
 if TYPE_CHECKING:
-    from skillscoop_chassis.database import SqlTransaction
     from skillscoop_chassis.http.work import Work
+    from skillscoop_chassis.sql.database import SqlTransaction
 
 WAITS = timedelta(hours=24)
 

@@ -26,8 +26,8 @@ from skillscoop_chassis.http.problems import Problem, invalid_fields, preconditi
 from skillscoop_chassis.identity import Actor
 
 if TYPE_CHECKING:
-    from skillscoop_chassis.database import SqlTransaction
     from skillscoop_chassis.service import Service
+    from skillscoop_chassis.sql.database import SqlTransaction
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')

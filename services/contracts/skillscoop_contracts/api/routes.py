@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from skillscoop_chassis.audit import audit
-from skillscoop_chassis.database import SqlTransaction
 from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.paging import PageParams, page_params
 from skillscoop_chassis.http.problems import not_found
 from skillscoop_chassis.http.work import Reading, Work, money_transaction, reading, transaction
+from skillscoop_chassis.sql.database import SqlTransaction
 from skillscoop_messages.database import Transaction
 
 from skillscoop_contracts import projections

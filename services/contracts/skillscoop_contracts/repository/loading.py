@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from skillscoop_chassis.database import for_update
 from skillscoop_chassis.http.paging import Cursor, keyset
+from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.database import Transaction
 from sqlalchemy import RowMapping
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from skillscoop_chassis.bulk import BulkInsert
-from skillscoop_chassis.database import for_update
+from skillscoop_chassis.sql.bulk import BulkInsert
+from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.picking import picked
 

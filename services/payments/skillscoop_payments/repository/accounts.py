@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from skillscoop_chassis.database import for_update
+from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.context import Story
 from skillscoop_messages.database import Transaction
 from sqlalchemy import RowMapping, bindparam, select

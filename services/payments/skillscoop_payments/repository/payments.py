@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from skillscoop_chassis.database import for_update
+from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.context import Story
 from skillscoop_messages.database import Transaction
 from sqlalchemy import ColumnElement, RowMapping, bindparam, select

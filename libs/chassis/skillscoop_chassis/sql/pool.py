@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.util import greenlet_spawn
 
-from skillscoop_chassis.execution import Checkout, Run, Statements
+from skillscoop_chassis.sql.execution import Checkout, Run, Statements
 
 T = TypeVar("T")
 

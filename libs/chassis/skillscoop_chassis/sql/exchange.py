@@ -19,7 +19,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.waiting import Ready, Wait
 
-from skillscoop_chassis.execution import Answer, Request
+from skillscoop_chassis.sql.execution import Answer, Request
 
 PREPARED_AT_MOST = 200
 """Per connection. What comes later is sent as it is."""

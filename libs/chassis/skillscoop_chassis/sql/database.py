@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from skillscoop_messages import outbox
 from skillscoop_messages.clock import Clocks
 
-from skillscoop_chassis.engines import (
+from skillscoop_chassis.sql.engines import (
     Connections,
     Dialect,
     means_away,
     means_conflict,
     open_connections,
 )
-from skillscoop_chassis.execution import Checkout
+from skillscoop_chassis.sql.execution import Checkout
 
 if TYPE_CHECKING:
     from skillscoop_messages.database import Transaction

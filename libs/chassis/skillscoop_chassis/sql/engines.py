@@ -13,9 +13,9 @@ from typing import Any, Literal, Protocol
 import sqlalchemy as sa
 from sqlalchemy.util import greenlet_spawn
 
-from skillscoop_chassis.exchange import Exchange, is_clean
-from skillscoop_chassis.execution import Checkout, on_aiosqlite
-from skillscoop_chassis.pool import Pool, uncancelled
+from skillscoop_chassis.sql.exchange import Exchange, is_clean
+from skillscoop_chassis.sql.execution import Checkout, on_aiosqlite
+from skillscoop_chassis.sql.pool import Pool, uncancelled
 
 Dialect = Literal["postgresql", "sqlite"]
 
