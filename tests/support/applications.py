@@ -13,6 +13,7 @@ from skillscoop_chassis.migrations import migrate
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.settings import ServiceSettings
 from skillscoop_messages import tables as post
+from skillscoop_messages.clock import Clocks
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.transport.simulated import SimulatedTransport
 
@@ -45,7 +46,15 @@ def settings_class(service: str) -> type[ServiceSettings]:
     return found[0]
 
 
-def build(service: str, folder: Path, jwks_file: Path, *, database_url: str | None = None, **settings: Any) -> Service:
+def build(
+    service: str,
+    folder: Path,
+    jwks_file: Path,
+    *,
+    database_url: str | None = None,
+    clocks: Clocks | None = None,
+    **settings: Any,
+) -> Service:
     """A service with its migrated database in `folder`, not running."""
     url = database_url or f"sqlite:///{folder / service}.sqlite"
     migrate(url, migrations_of(service))
@@ -57,4 +66,4 @@ def build(service: str, folder: Path, jwks_file: Path, *, database_url: str | No
         environment="test",
         **{**EXAMPLE_SETTINGS.get(service, {}), **settings},
     )
-    return make(known, transport=SimulatedTransport(0, SUBSCRIPTIONS.values()))
+    return make(known, clocks=clocks, transport=SimulatedTransport(0, SUBSCRIPTIONS.values()))

@@ -6,32 +6,31 @@ configured source alone, and whatever key or address a token carries in its head
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import logging
-import math
 import warnings
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import import_key
 
-LOG = logging.getLogger(__name__)
+from skillscoop_chassis.keys import KeySource, KeysUnavailable, keys_from_file, keys_from_url
 
-KEY_TYPES = {"EdDSA": "OKP", "ES256": "EC", "RS256": "RSA"}
-"""Signature algorithms that are accepted, and the kind of key each needs."""
+ALGORITHMS = ("EdDSA", "ES256", "RS256")
+"""Signature algorithms that are accepted."""
 
 LEEWAY_SECONDS = 30
-REFETCH_GAP_SECONDS = 30
-KEYS_FRESH_SECONDS = 600
+"""How far the clock of whoever issues tokens and ours may be apart, for `iat`, `nbf` and `exp`."""
+
+MAX_AHEAD_SECONDS = 31 * 86_400
+"""How far ahead `exp` may lie."""
+
+TYPES = ("JWT", "at+jwt")
 TOKEN_MAX_CHARS = 8_192
 CACHE_SIZE = 4_096
 
@@ -46,96 +45,6 @@ class Actor:
 
 class TokenRefused(Exception):
     """The token proves nothing. The message is for logs; callers only hear that it was not valid."""
-
-
-class KeysUnavailable(Exception):
-    """No key set could be read yet, so nothing can be said about any token."""
-
-
-Fetch = Callable[[], Awaitable[dict[str, Any]]]
-
-
-def keys_from_file(path: Path) -> Fetch:
-    """Read the key set from a file, again each time it is asked for."""
-
-    async def fetch() -> dict[str, Any]:
-        return dict(json.loads(path.read_bytes()))  # noqa: ASYNC240 - a small local file, at most once in 30 seconds
-
-    return fetch
-
-
-def keys_from_url(url: str, timeout_seconds: float = 5.0) -> Fetch:
-    """Fetch the key set over HTTP; redirects are not followed."""
-
-    async def fetch() -> dict[str, Any]:
-        import httpx2
-
-        async with httpx2.AsyncClient(timeout=timeout_seconds, follow_redirects=False) as client:
-            answer = await client.get(url)
-            answer.raise_for_status()
-            return dict(answer.json())
-
-    return fetch
-
-
-class KeySource:
-    """Public keys by id. Refreshed when old or when a token names an unknown one, at most once in 30 seconds.
-
-    When the source fails the known keys stay in use: an identity provider that is down locks nobody out.
-    """
-
-    def __init__(self, fetch: Fetch, wall: Callable[[], datetime]) -> None:
-        self._fetch = fetch
-        self._wall = wall
-        self._keys: dict[tuple[str | None, str], Any] = {}
-        self._fetched_at = -math.inf
-        self._tried_at = -math.inf
-        self._lock = asyncio.Lock()
-        self.generation = 0
-
-    def find(self, kid: str | None, key_type: str) -> Any | None:
-        """The key with this id and type; without an id, the only key of that type."""
-        if kid is not None:
-            return self._keys.get((kid, key_type))
-        fitting = [key for (_, kind), key in self._keys.items() if kind == key_type]
-        return fitting[0] if len(fitting) == 1 else None
-
-    def stale(self) -> bool:
-        """Whether the keys are older than ten minutes, or were never read."""
-        return self._wall().timestamp() - self._fetched_at > KEYS_FRESH_SECONDS
-
-    async def refresh(self) -> None:
-        """Read the source again unless that was tried less than 30 seconds ago. Raises KeysUnavailable without keys."""
-        async with self._lock:
-            now = self._wall().timestamp()
-            if now - self._tried_at < REFETCH_GAP_SECONDS and self._keys:
-                return
-            self._tried_at = now
-            try:
-                keys = _import(await self._fetch())
-            except Exception as error:
-                LOG.warning("the key set could not be read: %s", type(error).__name__)
-                if not self._keys:
-                    raise KeysUnavailable from error
-                return
-            if {id_: key.as_dict(private=False) for id_, key in keys.items()} != {
-                id_: key.as_dict(private=False) for id_, key in self._keys.items()
-            }:
-                self._keys = keys
-                self.generation += 1
-            self._fetched_at = now
-
-
-def _import(document: dict[str, Any]) -> dict[tuple[str | None, str], Any]:
-    keys: dict[tuple[str | None, str], Any] = {}
-    for entry in document["keys"]:
-        if entry.get("kty") not in KEY_TYPES.values() or entry.get("use", "sig") != "sig":
-            continue
-        key = import_key(entry)
-        keys[(entry.get("kid"), entry["kty"])] = key
-    if not keys:
-        raise ValueError("the key set holds no usable key")
-    return keys
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -154,7 +63,7 @@ def _header(token: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise TokenRefused("unreadable header") from error
     algorithm = header.get("alg") if isinstance(header, dict) else None
-    if not isinstance(header, dict) or not isinstance(algorithm, str) or algorithm not in KEY_TYPES:
+    if not isinstance(header, dict) or not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise TokenRefused("algorithm not accepted")
     if "crit" in header or "b64" in header or "zip" in header or "enc" in header:
         raise TokenRefused("header asks for something we do not do")
@@ -170,8 +79,17 @@ def _number(claims: dict[str, Any], name: str) -> float:
     return float(value)
 
 
+def _plain_type(value: Any) -> str | None:
+    """The token's type without the prefix that RFC 7515 lets people leave out, lower case; None for no text."""
+    return value.lower().removeprefix("application/") if isinstance(value, str) else None
+
+
 class TokenVerifier:
-    """Verifies tokens of one issuer for one audience; a token once verified is remembered until it expires."""
+    """Verifies tokens of one issuer for one audience; a token once verified is remembered until it expires.
+
+    `types` are the accepted values of the header `typ`; a token without it is a plain `JWT`. `leeway_seconds` is how
+    far clocks may be apart, `max_ahead_seconds` how far ahead `exp` may lie.
+    """
 
     def __init__(
         self,
@@ -181,12 +99,18 @@ class TokenVerifier:
         audience: str,
         wall: Callable[[], datetime],
         roles_claim: str = "roles",
+        types: Sequence[str] = TYPES,
+        leeway_seconds: float = LEEWAY_SECONDS,
+        max_ahead_seconds: float = MAX_AHEAD_SECONDS,
     ) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
         self._roles_claim = roles_claim
         self._wall = wall
+        self._types = frozenset(_plain_type(one) for one in types)
+        self._leeway = leeway_seconds
+        self._max_ahead = max_ahead_seconds
         self._known: OrderedDict[bytes, tuple[Actor, float]] = OrderedDict()
         self._generation = keys.generation
 
@@ -197,28 +121,34 @@ class TokenVerifier:
 
     async def verify_until(self, token: str) -> tuple[Actor, float]:
         """As `verify`, with the time the token expires (seconds since the epoch, leeway not included)."""
-        now = self._wall().timestamp()
+        name = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        header = None if name in self._known else self._header(token)
+        # A remembered token is only as good as the key it was signed with, so the keys are looked after first.
+        await self._keys.freshen()
         if self._generation != self._keys.generation:
             self._known.clear()
             self._generation = self._keys.generation
-        name = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        now = self._wall().timestamp()
         known = self._known.get(name)
         if known is not None:
-            if known[1] + LEEWAY_SECONDS <= now:
+            if known[1] + self._leeway <= now:
                 raise TokenRefused("expired")
             self._known.move_to_end(name)
             return known
-        claims = await self._claims(token)
+        claims = await self._claims(token, header or self._header(token))
         found = self._actor(claims, now)
         self._known[name] = found
         if len(self._known) > CACHE_SIZE:
             self._known.popitem(last=False)
         return found
 
-    async def _claims(self, token: str) -> dict[str, Any]:
+    def _header(self, token: str) -> dict[str, Any]:
         header = _header(token)
-        if self._keys.stale():
-            await self._keys.refresh()
+        if _plain_type(header.get("typ", "JWT")) not in self._types:
+            raise TokenRefused("another type of token")
+        return header
+
+    async def _claims(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._opened(token, header)
         except TokenRefused:
@@ -230,7 +160,7 @@ class TokenVerifier:
 
     def _opened(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
         algorithm = header["alg"]
-        key = self._keys.find(header.get("kid"), KEY_TYPES[algorithm])
+        key = self._keys.find(header.get("kid"), algorithm)
         if key is None:
             raise TokenRefused("no such key")
         try:
@@ -252,10 +182,12 @@ class TokenVerifier:
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
             raise TokenRefused("another audience")
         expires = _number(claims, "exp")
-        if expires + LEEWAY_SECONDS <= now:
+        if expires + self._leeway <= now:
             raise TokenRefused("expired")
+        if expires - self._max_ahead - self._leeway > now:
+            raise TokenRefused("exp lies too far ahead")
         for name in ("nbf", "iat"):
-            if name in claims and _number(claims, name) - LEEWAY_SECONDS > now:
+            if name in claims and _number(claims, name) - self._leeway > now:
                 raise TokenRefused(f"{name} lies in the future")
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255 or not subject.isprintable():
@@ -263,3 +195,15 @@ class TokenVerifier:
         roles = claims.get(self._roles_claim, [])
         named = roles if isinstance(roles, list) else []
         return Actor(subject, frozenset(role for role in named if isinstance(role, str))), expires
+
+
+__all__ = [
+    "ALGORITHMS",
+    "Actor",
+    "KeySource",
+    "KeysUnavailable",
+    "TokenRefused",
+    "TokenVerifier",
+    "keys_from_file",
+    "keys_from_url",
+]

@@ -10,6 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from skillscoop_messages.clock import Clocks, shifted_clocks, system_clocks
 
+from skillscoop_chassis.identity import LEEWAY_SECONDS, MAX_AHEAD_SECONDS, TYPES
+from skillscoop_chassis.keys import KEYS_FRESH_SECONDS
+
 DEVELOPMENT_ISSUER = "skillscoop-development"
 """Issuer of the tokens the command line makes for trying things out; never accepted in production."""
 
@@ -33,6 +36,11 @@ SecretList = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split), After
 class ServiceSettings(BaseSettings):
     """What every process needs. A service subclasses it with its own variables.
 
+    `jwt_types`: accepted values of a token's `typ`, where a token without one counts as `JWT`. `jwt_leeway_seconds`:
+    how far the issuer's clock and ours may be apart, for `iat`, `nbf` and `exp`. `jwt_max_ahead_seconds`: a token whose
+    `exp` lies further ahead is refused. `jwks_refresh_seconds`: the key set is read again when older, so a key taken
+    out of it is refused after that time at the latest.
+
     Raises pydantic.ValidationError at start when something needed is missing, or unsafe for production.
     """
 
@@ -49,6 +57,10 @@ class ServiceSettings(BaseSettings):
     jwt_issuer: str = DEVELOPMENT_ISSUER
     jwt_audience: str = "skillscoop"
     jwt_roles_claim: str = "roles"
+    jwt_types: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = TYPES
+    jwt_leeway_seconds: float = Field(default=LEEWAY_SECONDS, ge=0, le=300)
+    jwt_max_ahead_seconds: float = Field(default=MAX_AHEAD_SECONDS, gt=0)
+    jwks_refresh_seconds: float = Field(default=KEYS_FRESH_SECONDS, gt=0, le=86_400)
     cursor_secrets: SecretList = Field(default_factory=lambda: [SecretStr(DEVELOPMENT_SECRET)])
     log_format: Literal["json", "pretty"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -257,6 +258,185 @@ async def test_keys_taken_away_are_no_longer_believed(verifier: TokenVerifier, s
 
     with pytest.raises(TokenRefused):
         await verifier.verify(token)
+
+
+async def test_withdrawn_key_refuses_tokens_that_were_known(
+    verifier: TokenVerifier, source: Source, clock: Clock
+) -> None:
+    """Given a remembered token, when its key is taken out of the set and the refresh time passes while nobody else
+    calls, then the token is refused."""
+    token = signed({**GOOD, "exp": NOW + 7200})
+    await verifier.verify(token)
+    source.keys.remove(ED)
+
+    clock.now += 599
+    assert (await verifier.verify(token)).id == "ada"
+    clock.now += 2
+    with pytest.raises(TokenRefused):
+        await verifier.verify(token)
+
+
+async def test_last_key_withdrawn_refuses_everybody(verifier: TokenVerifier, source: Source, clock: Clock) -> None:
+    """Given a remembered token, when the set becomes empty, then it is refused: an empty set is a set."""
+    token = signed({**GOOD, "exp": NOW + 7200})
+    await verifier.verify(token)
+    source.keys.clear()
+    clock.now += 601
+
+    with pytest.raises(TokenRefused):
+        await verifier.verify(token)
+
+
+def _others() -> set[asyncio.Task[Any]]:
+    return asyncio.all_tasks() - {task for task in [asyncio.current_task()] if task}
+
+
+async def test_source_that_hangs_is_waited_for_once(clock: Clock) -> None:
+    """Given keys and a source that no longer answers, when it failed once, then known tokens wait for it no more."""
+    hangs: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+    answers: list[Any] = [{"keys": [ED.as_dict(private=False)]}, OSError(), hangs]
+
+    async def fetch() -> dict[str, Any]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(await answer) if asyncio.isfuture(answer) else answer
+
+    verifier = TokenVerifier(KeySource(fetch, clock), issuer=ISSUER, audience=AUDIENCE, wall=clock)
+    token = signed({**GOOD, "exp": NOW + 7200})
+    for _ in range(3):
+        assert (await verifier.verify(token)).id == "ada"
+        await asyncio.sleep(0)
+        clock.now += 601
+
+    assert not answers
+    hangs.set_result({"keys": []})
+    await asyncio.wait_for(asyncio.gather(*_others()), 5)
+    with pytest.raises(TokenRefused):
+        await verifier.verify(token)
+
+
+SMALL_RSA = {
+    "kty": "RSA",
+    "kid": "small",
+    "n": b64((2**1023 + 1155).to_bytes(128, "big")),
+    "e": "AQAB",
+}
+UNUSABLE: dict[str, Any] = {
+    "null": None,
+    "a text": "key",
+    "a list": [],
+    "an empty object": {},
+    "an unknown kind": {"kty": "AKP", "kid": "pq", "pub": "AA"},
+    "a kind that is a list": {"kty": ["OKP"], "crv": "Ed25519", "x": "AA"},
+    "an unknown curve": {"kty": "EC", "crv": "P-999", "kid": "ec2", "x": "AA", "y": "AA"},
+    "a curve we do not verify with": ECKey.generate_key("P-384", {"kid": "p384"}).as_dict(private=False),
+    "a curve for agreement": OKPKey.generate_key("X25519", {"kid": "x"}).as_dict(private=False),
+    "a curve that is a list": {"kty": "OKP", "crv": [], "x": "AA"},
+    "coordinates missing": {"kty": "EC", "crv": "P-256", "kid": "half", "x": "AA"},
+    "a point off the curve": {"kty": "EC", "crv": "P-256", "kid": "off", "x": b64(b"\1" * 32), "y": b64(b"\1" * 32)},
+    "numbers for texts": {"kty": "OKP", "crv": "Ed25519", "kid": "n", "x": 7},
+    "too short a key": {"kty": "OKP", "crv": "Ed25519", "kid": "s", "x": "AA"},
+    "an RSA key of 1024 bits": SMALL_RSA,
+    "an id that is a number": {**ED.as_dict(private=False), "kid": 7},
+    "for encryption": {**STRANGE.as_dict(private=False), "use": "enc"},
+    "use and key_ops that differ": {**STRANGE.as_dict(private=False), "use": "sig", "key_ops": ["encrypt"]},
+    "key_ops that are a text": {**STRANGE.as_dict(private=False), "key_ops": "verify"},
+    "another algorithm": {**STRANGE.as_dict(private=False), "alg": "ES256"},
+    "a secret": {"kty": "oct", "kid": "oct", "k": "AAAA"},
+}
+
+
+@pytest.mark.parametrize("entry", UNUSABLE.values(), ids=UNUSABLE.keys())
+@pytest.mark.parametrize("place", ["first", "last"])
+async def test_unusable_key_in_the_set_costs_nobody_else_anything(
+    clock: Clock, caplog: pytest.LogCaptureFixture, entry: Any, place: str
+) -> None:
+    """Given a key set with one key nobody can use, when a token of a good key comes, then it is believed, and the log
+    names the key that was left out."""
+    good = [key.as_dict(private=False) for key in (ED, EC, RSA)]
+
+    async def fetch() -> dict[str, Any]:
+        return {"keys": [entry, *good] if place == "first" else [*good, entry]}
+
+    verifier = TokenVerifier(KeySource(fetch, clock), issuer=ISSUER, audience=AUDIENCE, wall=clock)
+
+    for key, alg in ((ED, "EdDSA"), (EC, "ES256"), (RSA, "RS256")):
+        assert (await verifier.verify(signed(GOOD, key, alg))).id == "ada"
+    assert [record.levelname for record in caplog.records if "is left out" in record.getMessage()] == ["WARNING"]
+
+
+async def test_key_that_says_what_it_is_for_is_used(clock: Clock) -> None:
+    """Given a key with every optional field set, and a private part that should not be there, then it works."""
+    entry = {**ED.as_dict(private=True), "use": "sig", "key_ops": ["sign", "verify"], "alg": "Ed25519", "x5t": 7}
+
+    async def fetch() -> dict[str, Any]:
+        return {"keys": [entry]}
+
+    verifier = TokenVerifier(KeySource(fetch, clock), issuer=ISSUER, audience=AUDIENCE, wall=clock)
+    assert (await verifier.verify(signed(GOOD))).id == "ada"
+
+
+@pytest.mark.parametrize("document", [{}, {"keys": {}}, {"keys": None}], ids=["empty", "object", "null"])
+async def test_what_is_no_key_set_takes_no_key_away(
+    verifier: TokenVerifier, source: Source, clock: Clock, monkeypatch: pytest.MonkeyPatch, document: Any
+) -> None:
+    """Given keys, when the source answers something else than a key set, then the known keys stay in use."""
+    await verifier.verify(signed(GOOD))
+
+    async def answer(_self: Source) -> Any:
+        return document
+
+    monkeypatch.setattr(Source, "__call__", answer)
+    clock.now += 601
+    assert (await verifier.verify(signed({**GOOD, "exp": NOW + 7200}))).id == "ada"
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", None])
+async def test_types_of_token_that_are_believed(verifier: TokenVerifier, typ: str | None) -> None:
+    header = {"alg": "EdDSA", "kid": "ed"} | ({} if typ is None else {"typ": typ})
+    body = f"{b64(header)}.{b64(GOOD)}"
+    private: Any = ED.private_key
+
+    assert (await verifier.verify(f"{body}.{b64(private.sign(body.encode()))}")).id == "ada"
+
+
+@pytest.mark.parametrize("typ", ["", "logout+jwt", "dpop+jwt", "secevent+jwt", "id_token", 7, None, ["JWT"]], ids=repr)
+async def test_other_types_of_token_are_refused(verifier: TokenVerifier, typ: Any) -> None:
+    """Given a rightly signed token that says it is something else than an access token, then it is refused."""
+    body = f"{b64({'alg': 'EdDSA', 'kid': 'ed', 'typ': typ})}.{b64(GOOD)}"
+    private: Any = ED.private_key
+
+    with pytest.raises(TokenRefused):
+        await verifier.verify(f"{body}.{b64(private.sign(body.encode()))}")
+
+
+async def test_only_access_tokens_where_the_settings_say_so(clock: Clock, source: Source) -> None:
+    keys = KeySource(source, clock)
+    verifier = TokenVerifier(keys, issuer=ISSUER, audience=AUDIENCE, wall=clock, types=("at+jwt",))
+
+    assert (await verifier.verify(signed(GOOD, typ="at+jwt"))).id == "ada"
+    with pytest.raises(TokenRefused):
+        await verifier.verify(signed(GOOD, typ="JWT"))
+
+
+async def test_token_that_ends_too_far_ahead_is_refused(clock: Clock, source: Source) -> None:
+    keys = KeySource(source, clock)
+    verifier = TokenVerifier(keys, issuer=ISSUER, audience=AUDIENCE, wall=clock, max_ahead_seconds=900)
+
+    assert (await verifier.verify(signed({**GOOD, "exp": NOW + 900}))).id == "ada"
+    with pytest.raises(TokenRefused):
+        await verifier.verify(signed({**GOOD, "exp": NOW + 931}))
+
+
+async def test_token_of_now_is_believed_by_a_clock_that_is_behind(clock: Clock, source: Source) -> None:
+    """Given a stated leeway, when our clock is behind the issuer's by less than that, then a token of now is fine."""
+    keys = KeySource(source, clock)
+    verifier = TokenVerifier(keys, issuer=ISSUER, audience=AUDIENCE, wall=clock, leeway_seconds=90)
+
+    assert (await verifier.verify(signed({**GOOD, "iat": NOW + 89, "nbf": NOW + 89}))).id == "ada"
+    with pytest.raises(TokenRefused):
+        await verifier.verify(signed({**GOOD, "nbf": NOW + 91}))
 
 
 async def test_failing_source_locks_nobody_out(verifier: TokenVerifier, source: Source, clock: Clock) -> None:

@@ -28,11 +28,14 @@ def token_verifier(settings: ServiceSettings, service: Service) -> TokenVerifier
     """The verifier that the settings describe, on the wall clock."""
     fetch = keys_from_file(settings.jwks_file) if settings.jwks_file else keys_from_url(str(settings.jwks_url))
     return TokenVerifier(
-        KeySource(fetch, service.clocks.wall),
+        KeySource(fetch, service.clocks.wall, fresh_seconds=settings.jwks_refresh_seconds),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         roles_claim=settings.jwt_roles_claim,
         wall=service.clocks.wall,
+        types=settings.jwt_types,
+        leeway_seconds=settings.jwt_leeway_seconds,
+        max_ahead_seconds=settings.jwt_max_ahead_seconds,
     )
 
 
