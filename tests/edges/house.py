@@ -52,6 +52,7 @@ NO_EFFECT = frozenset({"audit_log", "idempotency_keys", "alembic_version"})
 OWN: dict[str, dict[str, Any]] = {
     **EXAMPLE_SETTINGS,
     "payments": {
+        **EXAMPLE_SETTINGS["payments"],
         "stripe_webhook_secrets": ["whsec_before_the_rotation", HOOK_SECRET],
         "stripe_thin_webhook_secrets": [THIN_SECRET],
         "stripe_environment": "edges",

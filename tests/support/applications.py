@@ -19,7 +19,10 @@ from skillscoop_messages.transport.simulated import SimulatedTransport
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("contracts", "payments", "notifications", "disputes", "reviews")
-EXAMPLE_SETTINGS: dict[str, dict[str, Any]] = {"contracts": {"return_url_origins": ("https://app.example",)}}
+EXAMPLE_SETTINGS: dict[str, dict[str, Any]] = {
+    "contracts": {"return_url_origins": ("https://app.example",)},
+    "payments": {"return_url_origins": ("https://app.example",)},
+}
 """What the examples in the API documents take for granted."""
 
 

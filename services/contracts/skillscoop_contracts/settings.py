@@ -1,14 +1,7 @@
 """Every environment variable of the contracts service."""
 
-from typing import Annotated
-
-from pydantic import BeforeValidator
-from pydantic_settings import NoDecode
+from skillscoop_chassis.http.return_urls import Origins
 from skillscoop_chassis.settings import ServiceSettings
-
-
-def _split(value: object) -> object:
-    return [part.strip().rstrip("/") for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class ContractsSettings(ServiceSettings):
@@ -18,4 +11,4 @@ class ContractsSettings(ServiceSettings):
     production plain loopback addresses are allowed too.
     """
 
-    return_url_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    return_url_origins: Origins = ()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
+from skillscoop_chassis.http.return_urls import Origins
 from skillscoop_chassis.settings import ServiceSettings
 
 
@@ -22,7 +23,9 @@ class PaymentsSettings(ServiceSettings):
 
     `stripe_api_base` replaces Stripe's address, by the simulator's for example; `stripe_environment` marks every
     object made there (default: `environment`); `stripe_timeout` is seconds for a whole call, and an operation is leased
-    for a second longer. `return_url` is where people come back to from Stripe's pages when nobody named a place.
+    for a second longer. `return_url` is where people come back to from Stripe's pages when nobody named a place,
+    `return_url_origins` which origins (`https://app.example`) somebody may name; outside production plain loopback
+    addresses are allowed too.
     `look_after_seconds` is when an open payment, refund or account is looked at although no webhook came,
     `book_after_seconds` the same for money that Stripe has yet to book.
     """
@@ -36,6 +39,7 @@ class PaymentsSettings(ServiceSettings):
     stripe_thin_webhook_secrets: WebhookSecrets = Field(default_factory=list)
     stripe_timeout: float = Field(default=5.0, gt=0, le=80)
     stripe_concurrency: int = Field(default=16, ge=1, le=100)
+    return_url_origins: Origins = ()
     return_url: str = "http://127.0.0.1:8080/v1/returned"
     payout_countries: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
         default_factory=lambda: ["US"], description="where freelancers may be paid; the first is the default"

@@ -55,6 +55,8 @@ async def test_fund_is_refused_by_name(job: Job) -> None:
     assert await code(422, tip=1) == "invalid_request"
     assert await code(422, return_url="https://evil.example/") == "invalid_request"
     assert await code(422, return_url="http://127.0.0.1@evil.example/") == "invalid_request"
+    # Nothing would ever use it: the wish is refused, not passed over.
+    assert await code(422, method="payment_intent", return_url="http://127.0.0.1/after") == "invalid_request"
     assert await code(422, method="") == "invalid_request"
     assert await code(403, user=BEN) == "forbidden"
     assert await code(404, user=EVE) == "not_found"

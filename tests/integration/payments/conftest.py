@@ -23,6 +23,7 @@ async def desk(database_url: str, keys: Issuer, jwks_file: Path, tmp_path: Path)
             "stripe_webhook_secrets": ["whsec_before_the_rotation", SECRET],
             "stripe_thin_webhook_secrets": [THIN_SECRET],
             "return_url": "http://here/v1/returned",
+            "return_url_origins": ("https://app.example",),
             "stripe_timeout": 3.0,
         }
         stage = await stack.enter_async_context(on_stage(build, PaymentsSettings, keys, database_url, jwks_file, **own))

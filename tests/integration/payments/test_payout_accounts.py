@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from skillscoop_messages.events import payments
 from skillscoop_messages.events.contracts import PolicyPublished, PolicyTerms
+from sqlalchemy import text
 
-from tests.integration.payments.desk import ADA, GRACE, Desk
+from tests.integration.payments.desk import ADA, GRACE, OLGA, Desk
 
 LINK = "/v1/payout-accounts/me/onboarding-link"
 
@@ -59,6 +61,68 @@ async def test_ten_requests_at_once_make_one_account(desk: Desk) -> None:
 
 async def test_a_country_we_cannot_pay_to_is_refused(desk: Desk) -> None:
     assert (await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "AQ"})).status_code == 422
+
+
+async def test_a_country_asked_for_too_late_is_refused_and_not_passed_over(desk: Desk) -> None:
+    """Given an account asked for in US, when its owner asks for one in DE, then 409 says which country it has."""
+    office = desk.stage.service.settings
+    office.payout_countries.append("DE")  # type: ignore[attr-defined]
+    await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "US"})
+    for _ in ("before it is made", "after"):
+        other = await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "DE"})
+        assert (other.status_code, other.json()["code"]) == (409, "payout_account_country")
+        for same in ({"country": "us"}, {}):
+            answer = await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", same)
+            assert (answer.status_code, answer.json()["country"]) == (200, "US")
+        await desk.work()
+    assert [one["identity"]["country"] for one in await desk.stripe.objects("v2.core.account")] == ["US"]
+
+
+async def test_another_country_is_taken_where_stripe_refused_the_first(desk: Desk) -> None:
+    """Given Stripe refused an account in US, when its owner asks for DE, then the answer and the account say DE."""
+    desk.stage.service.settings.payout_countries.append("DE")  # type: ignore[attr-defined]
+    await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "US"})
+    async with desk.stage.service.database.begin() as tx:
+        await tx.execute(text("UPDATE stripe_operations SET state = 'refused'"))
+    answer = await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "DE"})
+    assert (answer.status_code, answer.json()["country"]) == (200, "DE")
+    await desk.work()
+    assert [one["identity"]["country"] for one in await desk.stripe.objects("v2.core.account")] == ["DE"]
+
+
+ELSEWHERE = [
+    "https://evil.example/",
+    "http://app.example/",
+    "https://app.example@evil.example/",
+    "https://evil@app.example/",
+    "https://app.example\\@evil.example/",
+    "https://app.example.evil.example/",
+    "https://app.example:8443/",
+    "https://app.example/\tback",
+]
+
+
+@pytest.mark.parametrize("field", ["return_url", "refresh_url"])
+async def test_an_onboarding_link_leads_back_only_to_places_of_ours(desk: Desk, field: str) -> None:
+    """Given an account, when its owner names a page of somebody else, then there is no link; a page of ours is taken.
+
+    Stripe sends the freelancer there from its own page, so an open address would lend Stripe's and our good name.
+    """
+    await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {})
+    await desk.work()
+    for elsewhere in ELSEWHERE:
+        answer = await desk.stage.call(GRACE, "POST", LINK, {field: elsewhere})
+        assert answer.status_code == 422, (elsewhere, answer.text)
+    for ours in ("https://app.example/back?done=1", "https://App.Example:443/", "http://127.0.0.1:8080/after"):
+        answer = await desk.stage.call(GRACE, "POST", LINK, {field: ours})
+        assert answer.status_code == 200, (ours, answer.text)
+
+
+async def test_operators_lists_take_only_states_and_kinds_there_are(desk: Desk) -> None:
+    """A misspelt filter found nothing and looked like good news."""
+    for query in ("state=pendign", "kind=transfer"):
+        answer = await desk.stage.call(OLGA, "GET", f"/v1/admin/payments/operations?{query}", roles=("ops",))
+        assert answer.status_code == 422
 
 
 async def test_a_rejected_account_gets_no_link_and_tells_the_state_only(desk: Desk) -> None:

@@ -1,9 +1,8 @@
 """Routes of milestones: fund, submit, release."""
 
-from urllib.parse import urlsplit
-
 from fastapi import Response
 from skillscoop_chassis.http.problems import documented, invalid, not_found
+from skillscoop_chassis.http.return_urls import check_return_url
 from skillscoop_messages.ids import PREFIXES, new_id
 
 from skillscoop_contracts.api.requests import FundRequest, ReleaseRequest, SubmitRequest
@@ -50,7 +49,17 @@ async def get_milestone(milestone_id: str, read: Reads) -> Response:
 )
 async def fund_milestone(milestone_id: str, body: FundRequest, work: Moneys) -> Response:
     """The client pays the price, held securely via Stripe. The payment itself is at `/v1/milestones/{id}/payment`."""
-    _check_return_url(body.return_url, work.service.settings)
+    settings = work.service.settings
+    assert isinstance(settings, ContractsSettings), "this service was built with its own settings"
+    check_return_url(
+        "/return_url",
+        body.return_url,
+        settings.return_url_origins,
+        production=settings.environment == "production",
+    )
+    if body.method == "payment_intent" and body.return_url is not None:
+        # Nothing of ours would ever use it: the client's own script names the place when it confirms.
+        raise invalid("/return_url", "return_url_unused", "With this method the page that confirms names the place.")
     tx = await work.begin()
     stored, by = await locked_milestone(work, tx, milestone_id)
     command = c.Fund(
@@ -64,26 +73,6 @@ async def fund_milestone(milestone_id: str, body: FundRequest, work: Moneys) -> 
     )
     after = await execute(work, tx, stored, command, match_required=False)
     return await reply_milestone(work, tx, after, milestone_id, 202)
-
-
-def _check_return_url(url: str | None, settings: object) -> None:
-    """Send nobody back to a place that is not ours. Raises Problem (422)."""
-    assert isinstance(settings, ContractsSettings)
-    if url is None:
-        return
-    try:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        known = origin in settings.return_url_origins or (
-            settings.environment != "production"
-            and parts.scheme == "http"
-            and parts.username is None
-            and parts.hostname in ("127.0.0.1", "localhost", "::1")
-        )
-    except ValueError:
-        known = False
-    if not known or "\\" in url or any(character.isspace() for character in url):
-        raise invalid("/return_url", "return_url_not_allowed", "We send nobody back to this address.")
 
 
 @router.post(

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from skillscoop_chassis.http.models import NextMove
 from skillscoop_chassis.http.problems import conflict, documented, invalid, not_found, register_codes, unavailable
+from skillscoop_chassis.http.return_urls import check_return_url
 from sqlalchemy import RowMapping
 from starlette.responses import Response
 
@@ -13,6 +14,7 @@ from skillscoop_payments.api.shapes import (
     PayoutAccountRequest,
     PayoutAccountView,
 )
+from skillscoop_payments.domain.errors import CountryIsSettled
 from skillscoop_payments.domain.observations import AccountSeen
 from skillscoop_payments.domain.operation import Done
 from skillscoop_payments.domain.payout_account import next_moves
@@ -29,6 +31,11 @@ register_codes(
             409,
             "The payout account is closed",
             "Stripe rejected this account for good; no link will open it again.",
+        ),
+        "payout_account_country": (
+            409,
+            "The payout account has another country",
+            "An account is made in one country and stays there. Ask without a country for the one there is.",
         ),
     }
 )
@@ -53,17 +60,28 @@ def account_view(row: RowMapping) -> PayoutAccountView:
     "/v1/payout-accounts",
     response_model=PayoutAccountView,
     status_code=201,
-    responses={200: {"model": PayoutAccountView, "description": "The account the caller has already"}},
+    responses={
+        200: {"model": PayoutAccountView, "description": "The account the caller has already"},
+        **documented(409),
+    },
     summary="Ask for a payout account",
 )
 async def open_payout_account(work: Change, body: PayoutAccountRequest | None = None) -> Response:
-    """The caller's account: a new one, or, with 200, the one there is."""
+    """The caller's account: a new one, or, with 200, the one there is. Its country is chosen once."""
     countries = settings_of(work).payout_countries
-    country = ((body.country if body else None) or countries[0]).upper()
-    if country not in countries:
+    country = body.country.upper() if body is not None and body.country is not None else None
+    if country is not None and country not in countries:
         raise invalid("/country", "not_allowed", "Freelancers cannot be paid in this country yet.")
     tx = await work.begin()
-    row, new = await onboarding.open_account(tx, office_of(work), work.actor.id, country)
+    try:
+        row, new = await onboarding.open_account(tx, office_of(work), work.actor.id, country, countries[0])
+    except CountryIsSettled as error:
+        raise conflict(
+            "payout_account_country",
+            f"The account is made for {error.country}; Stripe cannot move it to another country.",
+            state=error.state,
+            version=error.version,
+        ) from error
     view = account_view(row)
     location = "/v1/payout-accounts/me"
     return await work.reply(view, status=201 if new else 200, version=view.version, location=location if new else None)
@@ -90,7 +108,9 @@ async def get_my_payout_account(read: Read) -> Response:
 )
 async def make_onboarding_link(read: Read, body: OnboardingLinkRequest | None = None) -> Response:
     """A fresh link for one use, made while the caller waits and never given twice."""
-    asked = body or OnboardingLinkRequest()
+    asked, settings = body or OnboardingLinkRequest(), settings_of(read)
+    for field, url in (("/return_url", asked.return_url), ("/refresh_url", asked.refresh_url)):
+        check_return_url(field, url, settings.return_url_origins, production=settings.environment == "production")
     async with read.service.database.read() as tx:
         row = await rows.of_user(tx, read.actor.id)
         operation = await operations.of_account(tx, row["id"]) if row is not None else None

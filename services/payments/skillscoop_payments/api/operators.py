@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from skillscoop_chassis.http.paging import Page, keyset, page
@@ -12,12 +12,14 @@ from starlette.responses import Response
 
 from skillscoop_payments.api.doors import MoneyChange, Paging, Read, note, office_of
 from skillscoop_payments.api.shapes import AccountSums, OperationView, RetryRequest, TrialBalanceView
+from skillscoop_payments.domain.operation import Kind
 from skillscoop_payments.repository import ledger as ledger_rows
 from skillscoop_payments.repository import operations
 from skillscoop_payments.tables import STRIPE_OPERATIONS
 from skillscoop_payments.usecases import settling
 
 router = APIRouter(prefix="/v1/admin/payments", tags=["operators"])
+OperationState = Literal["pending", "done", "refused", "dropped"]
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 register_codes(
@@ -49,8 +51,8 @@ def _age(text: str | None) -> timedelta | None:
 async def list_operations(
     read: Read,
     params: Paging,
-    state: Annotated[str | None, Query(max_length=32, description="pending, done, refused or dropped")] = None,
-    kind: Annotated[str | None, Query(max_length=32, description="create_transfer, for example")] = None,
+    state: Annotated[OperationState | None, Query(description="How it stands")] = None,
+    kind: Annotated[Kind | None, Query(description="What is asked of Stripe")] = None,
     older_than: Annotated[str | None, Query(max_length=16, description="2h, for example")] = None,
 ) -> Response:
     """Writes at Stripe, newest first."""

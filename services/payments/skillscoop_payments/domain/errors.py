@@ -21,6 +21,14 @@ class SplitDoesNotMatch(PaymentsError):
     """The parts of a settlement do not add up to what the payment holds."""
 
 
+class CountryIsSettled(PaymentsError):
+    """A payout account is asked for in another country than the one it has. Carries country, state and version."""
+
+    def __init__(self, country: str, state: str, version: int) -> None:
+        super().__init__(f"the account is made for {country}")
+        self.country, self.state, self.version = country, state, version
+
+
 class IllegalMove(PaymentsError):
     """A fact that cannot happen in this state: a mistake of ours, never of a caller. Names both."""
 

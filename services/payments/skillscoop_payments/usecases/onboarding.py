@@ -10,6 +10,7 @@ from skillscoop_messages.ids import new_id, new_message_id
 from sqlalchemy import RowMapping
 
 from skillscoop_payments.domain import payout_account as accounts
+from skillscoop_payments.domain.errors import CountryIsSettled
 from skillscoop_payments.domain.observations import AccountSeen
 from skillscoop_payments.domain.payout_account import PayoutAccount
 from skillscoop_payments.publish import account_event
@@ -23,25 +24,38 @@ from skillscoop_payments.usecases.office import Office, telling
 PAYEE_READY = "payments.pay_out_when_payee_is_ready"
 
 
-async def open_account(tx: Transaction, office: Office, user_id: str, country: str) -> tuple[RowMapping, bool]:
-    """The person's account, and whether it is new. The one they have stays as it is.
+async def open_account(
+    tx: Transaction, office: Office, user_id: str, country: str | None, default: str
+) -> tuple[RowMapping, bool]:
+    """The person's account, and whether it is new. `country` None is no wish: the one they have is right.
 
-    Only one that the provider refused to make is asked for again, in the country given now.
+    The one they have stays as it is. Only one that the provider refused to make is asked for again, in the country
+    given now. Raises CountryIsSettled for another country than that of an account which is made or being made.
     """
+    account = PayoutAccount(new_id("pac"), user_id, country or default)
     row = await account_rows.locked(tx, "user_id", user_id)
-    if row is not None:
-        operation = await operations.of_account(tx, row["id"])
-        if row["account_ref"] is None and (operation is None or operation["state"] == "refused"):
-            again = replace(account_rows.to_account(row), country=country, requirements=(), version=row["version"] + 1)
-            await account_rows.save(tx, again, None)
-            await operating.create_recipient(tx, office, again, current_story())
-        return row, False
-    account = PayoutAccount(new_id("pac"), user_id, country)
-    if await account_rows.insert(tx, account, current_story()):
+    if row is None and await account_rows.insert(tx, account, current_story()):
         await operating.create_recipient(tx, office, account, current_story())
+        return await _of_user(tx, user_id), True
+    # Somebody faster may have inserted it meanwhile, with another wish than this one.
+    row = row or await account_rows.locked(tx, "user_id", user_id)
+    assert row is not None, "it was there, or somebody has just inserted it"
+    operation = await operations.of_account(tx, row["id"])
+    if row["account_ref"] is None and (operation is None or operation["state"] == "refused"):
+        known = account_rows.to_account(row)
+        again = replace(known, country=country or known.country, requirements=(), version=known.version + 1)
+        await account_rows.save(tx, again, None)
+        await operating.create_recipient(tx, office, again, current_story())
+        return await _of_user(tx, user_id), False
+    if country is not None and country != row["country"]:
+        raise CountryIsSettled(row["country"], row["state"], row["version"])
+    return row, False
+
+
+async def _of_user(tx: Transaction, user_id: str) -> RowMapping:
     row = await account_rows.of_user(tx, user_id)
-    assert row is not None, "just inserted, by us or by somebody faster"
-    return row, row["id"] == account.id
+    assert row is not None, "it has just been written"
+    return row
 
 
 async def seen(tx: Transaction, office: Office, row: RowMapping, look: AccountSeen) -> None:
