@@ -25,6 +25,9 @@ class ImmediateProvider:
     def __init__(self, *, succeeds: bool) -> None:
         self._succeeds = succeeds
 
+    async def open(self) -> None:
+        """Nothing to get ready."""
+
     def parameters(self, order: Order) -> dict[str, Any]:
         """What is kept with the operation: as much as a real order keeps."""
         kept = {name: getattr(order, name, None) for name in ("amount", "currency", "group", "return_url")}

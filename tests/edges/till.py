@@ -33,6 +33,9 @@ class Till:
     made: Counter[str] = field(default_factory=Counter)
     silent: set[str] = field(default_factory=set)
 
+    async def open(self) -> None:
+        """Nothing to get ready."""
+
     def parameters(self, order: Order) -> dict[str, Any]:
         """As Stripe wants them."""
         return stripe_orders.parameters(order)

@@ -29,6 +29,9 @@ class OnboardingLink:
 class Gateway(Protocol):
     """The payment provider."""
 
+    async def open(self) -> None:
+        """Get ready, so that the first call waits for nothing but the provider."""
+
     def parameters(self, order: Order) -> dict[str, Any]:
         """What an order will send, as a JSON object to keep: every try sends exactly this."""
 

@@ -87,6 +87,7 @@ def build(
 
     @asynccontextmanager
     async def connections() -> AsyncIterator[None]:
+        await provider.open()
         try:
             yield
         finally:

@@ -48,11 +48,7 @@ class StripeGateway:
 
     @property
     def _client(self) -> "stripe.StripeClient":
-        """The one client of this process, opened at the first call.
-
-        The SDK is large and imported only now: a process that never calls Stripe does without it, and none waits for
-        it at its start.
-        """
+        """The one client of this process."""
         if self._opened is None:
             self._opened = self._open()
         return self._opened[0]
@@ -75,6 +71,37 @@ class StripeGateway:
             max_network_retries=0,
         )
         return client, http
+
+    async def open(self) -> None:
+        """Load the SDK and everything of it that is used here, so that no payment waits seconds for it.
+
+        Loading stops the whole process, in the embedded form all services at once. A process that never runs payments,
+        printing a document for example, does without it.
+        """
+        client = self._client
+        import stripe
+
+        loaded = [
+            client.v1.charges,
+            client.v1.payment_intents,
+            client.v1.checkout.sessions,
+            client.v1.refunds,
+            client.v1.transfers,
+            client.v1.balance_settings,
+            client.v2.core.accounts,
+            client.v2.core.account_links,
+            stripe.BalanceSettings,
+            stripe.BalanceTransaction,
+            stripe.Charge,
+            stripe.PaymentIntent,
+            stripe.Refund,
+            stripe.Transfer,
+            stripe.WebhookSignature,
+            stripe.checkout.Session,
+            stripe.v2.core.Account,
+            stripe.v2.core.AccountLink,
+        ]
+        assert all(loaded), "each is loaded when its name is used"
 
     def parameters(self, order: Order) -> dict[str, Any]:
         """What an order will send."""
