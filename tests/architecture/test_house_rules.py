@@ -234,7 +234,7 @@ def untold() -> list[Path]:
     found: list[Path] = []
     for folder, below, names in os.walk(ROOT):
         below[:] = [name for name in below if name not in IGNORED and not name.endswith(".egg-info")]
-        found += [Path(folder) / name for name in names]
+        found += [Path(folder) / name for name in names if name not in IGNORED]
     return found
 
 

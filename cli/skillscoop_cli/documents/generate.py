@@ -7,14 +7,16 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from fastapi import FastAPI
+from skillscoop_chassis.http.bodies import BodyRule
 from skillscoop_chassis.http.problems import PROBLEM_CODES
 
 from skillscoop_cli.documents.applications import applications
 from skillscoop_cli.embedded.dispatch import paths_of
 from skillscoop_cli.embedded.joined import merge_openapi
-from skillscoop_cli.gateway import nginx_routes
+from skillscoop_cli.gateway import nginx_bodies, nginx_probes, nginx_problems, nginx_routes
 
 OPERATORS = "/v1/admin/"
 
@@ -43,7 +45,20 @@ def documents() -> dict[Path, str]:
         Path("docs/problems.md"): _PROBLEMS + "".join(_problem_rows()),
         Path("deploy/gateway/openapi.json"): json.dumps(public, ensure_ascii=False, separators=(",", ":")) + "\n",
         Path("deploy/gateway/routes.conf"): nginx_routes({name: paths_of(app) for name, app in apps.items()}),
+        Path("deploy/gateway/bodies.conf"): nginx_bodies(body_rules(apps)),
+        Path("deploy/gateway/problems.conf"): nginx_problems(),
+        Path("deploy/gateway/probes.conf"): nginx_probes(tuple(apps)),
     }
+
+
+def body_rules(apps: Mapping[str, FastAPI]) -> list[BodyRule]:
+    """The paths that take another size of body than usual, of all services."""
+    return [
+        rule
+        for app in apps.values()
+        for middleware in app.user_middleware
+        for rule in cast(Sequence[BodyRule], middleware.kwargs.get("bodies", ()))
+    ]
 
 
 def _problem_rows() -> list[str]:

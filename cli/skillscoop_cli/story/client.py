@@ -16,7 +16,7 @@ T = TypeVar("T")
 Route = Callable[[str], str]
 """Base address for a path."""
 
-_COMING_BACK = frozenset({502, 503, 504})
+_COMING_BACK = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)

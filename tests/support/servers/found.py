@@ -25,7 +25,8 @@ LOCAL: dict[Kind, tuple[int, str]] = {
     "postgres": (5432, "postgresql://postgres@127.0.0.1:5432/postgres"),
     "rabbit": (5672, "amqp://guest:guest@127.0.0.1:5672/"),
 }
-PACKAGES = ("postgresql", "rabbitmq-server")
+PACKAGES = {"initdb": "postgresql", "rabbitmq-server": "rabbitmq-server", "nginx": "nginx"}
+"""Debian's packages, by a program each brings. nginx runs the gateway's own configuration."""
 
 WAYS = """\
 These tests need PostgreSQL and RabbitMQ, and none was found. Any one of these ways will do:
@@ -78,7 +79,7 @@ def way_to(kind: Kind, *, use_local: bool) -> How | None:
 
 def install_servers() -> str:
     """Install the server programs with apt-get. Returns what was done; raises RuntimeError where that cannot be."""
-    missing = [kind for kind, names in PROGRAMS.items() if not all(program(name) for name in names)]
+    missing = [package for name, package in PACKAGES.items() if program(name) is None]
     if not missing:
         return "server programs are installed already"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -93,7 +94,7 @@ def install_servers() -> str:
     try:
         subprocess.run(["apt-get", "update", "-q"], check=True, env=environment, stdout=sys.stderr)
         subprocess.run(
-            ["apt-get", "install", "-q", "-y", "--no-install-recommends", *PACKAGES],
+            ["apt-get", "install", "-q", "-y", "--no-install-recommends", *missing],
             check=True,
             env=environment,
             stdout=sys.stderr,
@@ -101,7 +102,7 @@ def install_servers() -> str:
     finally:
         if ours:
             policy.unlink()
-    return f"installed with apt-get: {', '.join(PACKAGES)}"
+    return f"installed with apt-get: {', '.join(missing)}"
 
 
 @contextmanager

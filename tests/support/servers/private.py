@@ -34,7 +34,9 @@ def program(name: str) -> str | None:
         if (folder / name).exists():
             return str(folder / name)
     broker = Path("/usr/lib/rabbitmq/bin") / name
-    return str(broker) if broker.exists() else shutil.which(name)
+    if broker.exists():
+        return str(broker)
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
 def _other_user(*names: str) -> str | None:
