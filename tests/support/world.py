@@ -35,10 +35,12 @@ from skillscoop_cli.story.people import Cast, cast_of
 from skillscoop_messages.clock import Clocks, shifted_clocks, wall_time
 from skillscoop_messages.outbox import record
 from skillscoop_messages.registry import SERVICES
+from skillscoop_messages.tables import OUTBOX
 from skillscoop_messages.transport.base import Transport
 from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
 
 from tests.support.databases import FreshDatabases
+from tests.support.lossy import Losses, LossyTransport
 
 T = TypeVar("T")
 Kind = Literal["embedded", "servers"]
@@ -146,6 +148,7 @@ class World:
     services: dict[str, Service] = field(default_factory=dict)
     apps: dict[str, Any] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
+    losses: Losses = field(default_factory=Losses)
     spoilt: bool = False
     _running: dict[str, AsyncExitStack] = field(default_factory=dict)
 
@@ -214,7 +217,19 @@ class World:
         built: Service = composition.module(name, "main").build(
             settings, clocks=self.clocks, transport=self.shared_post
         )
+        built.transport = LossyTransport(built.transport, self.losses)
         return built
+
+    async def ask_again(self) -> None:
+        """The time after which questions without an answer are asked again is over."""
+        for service in self.services.values():
+            if service.post is None:
+                continue
+            async with service.database.begin() as tx:
+                asked = OUTBOX.c.ask_again_at > tx.wall()
+                await tx.execute(OUTBOX.update().where(asked).values(ask_again_at=tx.wall()))
+            await service.post.relay.ask_again()
+            await service.post.relay.sweep(timedelta(0))
 
     async def _end(self) -> None:
         for service in self.services.values():
@@ -243,8 +258,11 @@ async def _down(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def running_world(folder: Path, ground: Ground) -> AsyncIterator[World]:
-    """Run everything on `ground` for the block. `folder` keeps the rest: keys, mail, what plays Stripe."""
+async def running_world(folder: Path, ground: Ground, transport: Transport | None = None) -> AsyncIterator[World]:
+    """Run everything on `ground` for the block. `folder` keeps the rest: keys, mail, what plays Stripe.
+
+    With a `transport` that carries the messages instead of the ground's.
+    """
     data = open_folder(folder)
     key_of(data)
     elapsed = [timedelta(0)]
@@ -261,7 +279,9 @@ async def running_world(folder: Path, ground: Ground) -> AsyncIterator[World]:
         )
         await stack.enter_async_context(stripe_simulator.running(simulator))
         await stack.enter_async_context(serving(simulator, till))
-        shared = await stack.enter_async_context(post.opened(data)) if ground.bus is None else None
+        shared = transport
+        if shared is None and ground.bus is None:
+            shared = await stack.enter_async_context(post.opened(data))
         world = World(ground, data, url, Stripe(stripe_url, http), http, clocks, elapsed, shared)
         stack.push_async_callback(world._end)
         for name in SERVICES:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from skillscoop_messages import later
+from skillscoop_messages import asking, later
 from skillscoop_messages.consumer import Consumer
 from skillscoop_messages.errors import TopologyMismatch
 from skillscoop_messages.later_runner import LaterRunner, always_calm
@@ -154,9 +154,12 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
         async with service.database.read() as tx:
             waiting = await later.waiting(tx)
             parked = await tx.first(_PARKED)
+            asked, unanswered = await asking.counts(tx)
         found = {
             "outbox_oldest_unpublished_seconds": oldest.total_seconds() if oldest else 0.0,
             "parked": float(parked["count"]) if parked else 0.0,
+            "questions_open": float(asked),
+            "questions_unanswered": float(unanswered),
         }
         for row in waiting:
             clock = service.clocks.business() if row["kind"] == "alarm" else service.clocks.wall()

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from skillscoop_messages import inbox, later
+from skillscoop_messages import asking, inbox, later
 from skillscoop_messages.context import Story, story
 from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.envelope import Envelope, decode
@@ -44,12 +44,14 @@ MARKS_KEPT = timedelta(days=30)
 class Subscriber:
     """One function that reacts to messages. `name` is its queue and a key of the registry's SUBSCRIPTIONS.
 
-    `handle` runs inside the transaction that also marks the message as handled; raising undoes both.
+    `handle` runs inside the transaction that also marks the message as handled; raising undoes both. A question that
+    comes again has its known answers said again; `again` says what belongs to them beside those (`asking`).
     """
 
     name: str
     handle: MessageHandler
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    again: MessageHandler | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,16 @@ async def handle_message(tx: Transaction, subscriber: Subscriber, message_id: st
         await subscriber.handle(tx, envelope)
     finally:
         story.reset(token)
+    asking.hear(tx, subscriber.name, envelope)
+
+
+async def _answer_again(tx: Transaction, subscriber: Subscriber, envelope: Envelope[Any]) -> None:
+    """A message came that took effect before: where it is a question, its asker may have missed the answer."""
+    if not asking.is_question(envelope.type):
+        return
+    await asking.answer_again(tx, envelope)
+    if subscriber.again is not None:
+        await subscriber.again(tx, envelope)
 
 
 def _check_place(subscriber: Subscriber, message_id: str, envelope: Envelope[Any]) -> None:
@@ -309,11 +321,13 @@ class Consumer:
             new = await inbox.first_times(tx, subscriber.name, [one.wire.id for one in messages])
             handled = len(new)
             for message in messages:
-                if message.wire.id not in new:
-                    continue
+                first = message.wire.id in new
                 new.discard(message.wire.id)
                 try:
-                    await handle_message(tx, subscriber, message.wire.id, message.envelope)
+                    if first:
+                        await handle_message(tx, subscriber, message.wire.id, message.envelope)
+                    else:
+                        await _answer_again(tx, subscriber, message.envelope)
                 except Exception as error:
                     raise _HandlerFailed(message, error) from error
         self._observe("handled", subscriber.name, handled)

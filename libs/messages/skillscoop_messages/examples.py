@@ -133,6 +133,7 @@ _CONTRACTS: tuple[Event, ...] = (
         frozen=[contracts.FrozenMilestone(milestone_id=_MILESTONE, description="Payment page", held=120_000)],
         refused=[],
     ),
+    contracts.DisputeUnfrozen(**_ABOUT, dispute_id=_DISPUTE),
     contracts.DisputeExecuted(**_CASE, decision=1, settled=[_MILESTONE], kept=[]),
     contracts.DisputeDecisionRefused(
         **_CASE, decision=1,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydantic_core import to_json
 from sqlalchemy import bindparam, text
 
+from skillscoop_messages import asking
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.context import current_story
 from skillscoop_messages.database import Draft, Transaction
@@ -44,12 +45,13 @@ _STORE_POSTGRESQL = text(
         ON CONFLICT (subject) DO UPDATE SET last = known.last + excluded.last
         RETURNING subject, last
     ), stored AS (
-        INSERT INTO outbox (id, type, subject, correlation_id, body, recorded_at)
+        INSERT INTO outbox (id, type, subject, correlation_id, body, recorded_at, question, ask_again_at)
         SELECT event.id, event.type, event.subject, event.correlation_id,
-               convert_to(event.before || (given.last - event.following) || event.after, 'UTF8'), :recorded_at
+               convert_to(event.before || (given.last - event.following) || event.after, 'UTF8'), :recorded_at,
+               event.question, event.ask_again_at
         FROM json_to_recordset(CAST(:events AS json))
              AS event (id text, type text, subject text, correlation_id text, before text, after text,
-                       following bigint)
+                       following bigint, question text, ask_again_at timestamptz)
         JOIN given ON given.subject = event.subject
     )
     SELECT subject, last FROM given
@@ -138,6 +140,7 @@ def _counts(events: Sequence[_Stored]) -> dict[str, int]:
 
 
 def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> Callable[[], list[Wire]]:
+    recorded_at = tx.wall()
     rows = [
         {
             "id": event.draft.id,
@@ -147,11 +150,13 @@ def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> Callable[[]
             "before": event.before.decode(),
             "after": event.after.decode(),
             "following": event.following,
+            "question": asking.key_of(event.draft.event),
+            "ask_again_at": asking.first_repeat(event.draft.event.type, recorded_at),
         }
         for event in events
     ]
     # One JSON document costs the client a tenth of what an array for each column does.
-    given = {"counts": json.dumps(_counts(events)), "events": to_json(rows).decode(), "recorded_at": tx.wall()}
+    given = {"counts": json.dumps(_counts(events)), "events": to_json(rows).decode(), "recorded_at": recorded_at}
     numbers = tx.ask(_STORE_POSTGRESQL, given)
 
     def wires() -> list[Wire]:
@@ -169,7 +174,13 @@ async def _store_sqlite(tx: Transaction, events: Sequence[_Stored]) -> list[Wire
     await tx.execute(
         _STORE_SQLITE,
         [
-            {**wire._asdict(), "correlation_id": event.draft.story.correlation_id, "recorded_at": recorded_at}
+            {
+                **wire._asdict(),
+                "correlation_id": event.draft.story.correlation_id,
+                "recorded_at": recorded_at,
+                "question": asking.key_of(event.draft.event),
+                "ask_again_at": asking.first_repeat(event.draft.event.type, recorded_at),
+            }
             for wire, event in zip(wires, events, strict=True)
         ],
     )
@@ -199,7 +210,8 @@ _OLDEST = text("SELECT min(recorded_at) AS oldest FROM outbox WHERE published_at
 
 _PURGE = text(
     "DELETE FROM outbox WHERE id IN (WITH picked AS MATERIALIZED"
-    " (SELECT id FROM outbox WHERE id < :floor AND published_at < :before ORDER BY id LIMIT :limit)"
+    " (SELECT id FROM outbox WHERE id < :floor AND published_at < :before AND ask_again_at IS NULL"
+    " ORDER BY id LIMIT :limit)"
     " SELECT id FROM picked)"
 ).bindparams(bindparam("before", type_=UtcDateTime()))
 
@@ -239,7 +251,7 @@ async def oldest_unpublished(tx: Transaction) -> datetime | None:
 
 
 async def purge(tx: Transaction, limit: int = CHUNK) -> int:
-    """Delete up to `limit` messages published more than 7 days ago; how many there were.
+    """Delete up to `limit` messages published more than 7 days ago; how many there were. Open questions stay.
 
     Ids rise with time, so old rows are found through the primary key without a second index.
     """

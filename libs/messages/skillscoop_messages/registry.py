@@ -63,6 +63,7 @@ ENTRIES: tuple[EventEntry, ...] = (
     EventEntry(contracts.DisputeAnswered, NOBODY),
     EventEntry(contracts.DisputeExecuted, NOBODY),
     EventEntry(contracts.DisputeDecisionRefused, NOBODY),
+    EventEntry(contracts.DisputeUnfrozen, NOBODY),
     EventEntry(contracts.ContractCompleted, BOTH),
     EventEntry(contracts.ContractEnded, BOTH),
     EventEntry(payments.PaymentRequiresAction, _CLIENT),
@@ -105,6 +106,7 @@ SUBSCRIPTIONS: dict[str, Subscription] = {
             payments.PaymentHeld,
             payments.PaymentFailed,
             payments.PaymentCanceled,
+            payments.PaymentRequiresAction,
             money=True,
         ),
         _on("contracts.note_returned_payment", payments.PaymentReturned, money=True),
@@ -132,6 +134,7 @@ SUBSCRIPTIONS: dict[str, Subscription] = {
             contracts.MilestoneUnfrozen,
         ),
         _on("disputes.confirm_when_contracts_answered", contracts.DisputeAnswered, money=True),
+        _on("disputes.note_unfrozen", contracts.DisputeUnfrozen, money=True),
         _on(
             "disputes.record_execution",
             contracts.DisputeExecuted,
@@ -152,6 +155,69 @@ SUBSCRIPTIONS: dict[str, Subscription] = {
         _on("notifications.tell_the_people", *_TOLD_TO_PEOPLE),
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something another service must answer: its asker says it again until one of `answers` took effect (`asking`).
+
+    `about` names the fields a question and its answers share; `signs` tell that it arrived and leave it open.
+    """
+
+    name: str
+    events: tuple[type[Event], ...]
+    about: tuple[str, ...]
+    answers: tuple[type[Event], ...]
+    signs: tuple[type[Event], ...] = ()
+
+    @property
+    def heard_by(self) -> frozenset[str]:
+        """The asker's queues in which an answer or a sign takes effect: those for money where a type has several."""
+        service = EVENTS[self.events[0].type].publisher
+        listening = [one for one in SUBSCRIPTIONS.values() if one.name.partition(".")[0] == service]
+        heard: set[str] = set()
+        for event in (*self.answers, *self.signs):
+            queues = [one for one in listening if event.type in one.types]
+            heard.update(one.name for one in queues if one.money or len(queues) == 1)
+        return frozenset(heard)
+
+
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "funding",
+        (contracts.MilestoneFundingRequested, contracts.MilestoneFundingCanceled),
+        ("funding_id",),
+        answers=(payments.PaymentHeld, payments.PaymentFailed, payments.PaymentCanceled),
+        signs=(payments.PaymentRequiresAction,),
+    ),
+    Question("return", (contracts.MilestonePaymentRefused,), ("payment_id",), answers=(payments.PaymentReturned,)),
+    Question(
+        "settlement",
+        (contracts.MilestoneSettlementDecided,),
+        ("settlement_id",),
+        answers=(payments.SettlementCompleted,),
+        signs=(payments.SettlementBlocked,),
+    ),
+    Question("freeze", (disputes.DisputeOpened,), ("dispute_id",), answers=(contracts.DisputeAnswered,)),
+    Question("unfreeze", (disputes.DisputeWithdrawn,), ("dispute_id",), answers=(contracts.DisputeUnfrozen,)),
+    # An executed decision stays asked until the dispute has seen all its milestones final, and closes it itself.
+    Question(
+        "decision",
+        (disputes.DisputeResolved,),
+        ("dispute_id", "decision"),
+        answers=(contracts.DisputeDecisionRefused,),
+        signs=(contracts.DisputeExecuted,),
+    ),
+)
+
+SAID_AGAIN: tuple[tuple[str, tuple[str, ...], tuple[type[Event], ...]], ...] = (
+    (
+        "settled",
+        ("settlement_id",),
+        (contracts.MilestoneReleased, contracts.MilestoneRefunded, contracts.MilestoneSplit),
+    ),
+)
+"""Events that answer no question themselves and are said again with one: name, fields, events."""
 
 
 def event_class(event_type: str) -> type[Event] | None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
 
-from skillscoop_messages import outbox
+from skillscoop_messages import asking, outbox
 from skillscoop_messages.database import Database
 from skillscoop_messages.transport.base import Transport, Wire
 
@@ -18,6 +18,7 @@ MOST_IN_MEMORY = 20_000
 SWEEP_EVERY = 1.0
 MARK_EVERY = 0.05
 PURGE_EVERY = 600.0
+ASK_EVERY = 10.0
 LONGEST_PAUSE = 10.0
 
 
@@ -63,6 +64,7 @@ class Relay:
             tasks.create_task(self._publish_offered())
             tasks.create_task(self._mark_confirmed())
             tasks.create_task(self._sweep_now_and_then())
+            tasks.create_task(self._ask_again_now_and_then())
             tasks.create_task(self._purge_now_and_then())
 
     async def publish_offered(self) -> None:
@@ -89,6 +91,17 @@ class Relay:
             if len(page) < WINDOW or self._pause:
                 return published
             after = page[-1]
+
+    async def ask_again(self) -> int:
+        """Say every question again whose answer should have come by now; how many could be published."""
+        async with self._database.begin() as tx:
+            questions = await asking.repeats(tx)
+        if not questions:
+            return 0
+        logger.warning("%d questions had no answer and are asked again", len(questions))
+        published = await self._publish(questions)
+        await self._mark()
+        return len(published)
 
     async def purge(self) -> int:
         """Delete what was published more than 7 days ago, in chunks; how many."""
@@ -169,6 +182,14 @@ class Relay:
                 self._pause = min(max(0.2, self._pause * 2), LONGEST_PAUSE)
                 self._trouble = f"the outbox cannot be read: {type(error).__name__}: {error}"
                 logger.warning("%s", self._trouble)
+
+    async def _ask_again_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(max(ASK_EVERY, self._pause))
+            try:
+                await self.ask_again()
+            except Exception as error:
+                logger.warning("nothing could be asked again: %s: %s", type(error).__name__, error)
 
     async def _purge_now_and_then(self) -> None:
         while True:

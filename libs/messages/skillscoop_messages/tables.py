@@ -27,6 +27,10 @@ OUTBOX = Table(
     Column("body", LargeBinary, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("published_at", UtcDateTime),
+    Column("question", Text),
+    Column("ask_again_at", UtcDateTime),
+    Column("asked_again", Integer, nullable=False, server_default=text("0")),
+    Column("acknowledged_at", UtcDateTime),
     # Only unmarked rows are ever searched for, so the index stays as small as the backlog.
     Index(
         "outbox_unpublished",
@@ -35,6 +39,19 @@ OUTBOX = Table(
         sqlite_where=text("published_at IS NULL"),
     ),
     Index("outbox_correlation", "correlation_id"),
+    # A question and its answers find each other by key, and whoever asks again finds the open ones by time.
+    Index(
+        "outbox_question",
+        "question",
+        postgresql_where=text("question IS NOT NULL"),
+        sqlite_where=text("question IS NOT NULL"),
+    ),
+    Index(
+        "outbox_ask_again",
+        "ask_again_at",
+        postgresql_where=text("ask_again_at IS NOT NULL"),
+        sqlite_where=text("ask_again_at IS NOT NULL"),
+    ),
     comment="events recorded by committed transactions; unmarked rows still have to be published",
 )
 

@@ -6,7 +6,7 @@ A namespace keeps several systems apart on one broker: it stands before every na
 from collections.abc import Mapping
 from typing import Any
 
-from skillscoop_messages.registry import ENTRIES, SUBSCRIPTIONS, EventEntry
+from skillscoop_messages.registry import ENTRIES, QUESTIONS, SUBSCRIPTIONS, EventEntry
 from skillscoop_messages.schemas import dereferenced, event_schema, summary
 from skillscoop_messages.transport.base import DEAD, Subscription
 from skillscoop_messages.transport.names import EXCHANGE, dead_queue_name, exchange_name, queue_arguments, queue_name
@@ -81,8 +81,8 @@ def listeners(event_type: str) -> list[str]:
 def event_table() -> str:
     """Every event as a Markdown table: who says it, what it means, what it carries, whom it reaches."""
     head = [
-        "| event | meaning | carries | told to | who reacts |",
-        "|---|---|---|---|---|",
+        "| event | meaning | carries | told to | who reacts | asked until |",
+        "|---|---|---|---|---|---|",
     ]
     return "\n".join(head + [_table_row(entry) for entry in ENTRIES]) + "\n"
 
@@ -95,8 +95,14 @@ def _table_row(entry: EventEntry) -> str:
         fields,
         ", ".join(sorted(entry.recipients)) or "nobody",
         ", ".join(f"`{name}`" for name in listeners(entry.type)) or "nobody",
+        _asked_until(entry),
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _asked_until(entry: EventEntry) -> str:
+    """The events that end the repeating of a question; empty for what nobody has to answer."""
+    return ", ".join(f"`{event.type}`" for one in QUESTIONS if entry.event in one.events for event in one.answers)
 
 
 def asyncapi() -> dict[str, Any]:

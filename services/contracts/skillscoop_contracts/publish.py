@@ -245,6 +245,10 @@ def _dispute_answered(contract: Contract, fact: f.DisputeAnswered, _: By) -> Eve
     )
 
 
+def _dispute_dropped(contract: Contract, fact: f.DisputeDropped, _: By) -> Event:
+    return events.DisputeUnfrozen(**_about(contract), dispute_id=fact.dispute_id)
+
+
 def _executed(contract: Contract, fact: f.DecisionExecuted, _: By) -> Event:
     return events.DisputeExecuted(
         **_about(contract), dispute_id=fact.dispute_id, decision=fact.decision, settled=list(fact.settled), kept=[]
@@ -294,6 +298,7 @@ _BUILDERS: dict[type[Any], Builder] = {
     f.MilestoneFrozen: _frozen,
     f.MilestoneUnfrozen: _unfrozen,
     f.DisputeAnswered: _dispute_answered,
+    f.DisputeDropped: _dispute_dropped,
     f.DecisionExecuted: _executed,
     f.DecisionRefused: _decision_refused,
     f.ContractClosed: _closed,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from skillscoop_messages.asking import question_key, say_again
 from skillscoop_messages.consumer import Subscriber
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.envelope import Envelope
@@ -40,10 +41,15 @@ async def _react(
 
 async def record_answer_of_payment(
     tx: Transaction,
-    message: Envelope[payments.PaymentHeld | payments.PaymentFailed | payments.PaymentCanceled],
+    message: Envelope[
+        payments.PaymentHeld | payments.PaymentFailed | payments.PaymentCanceled | payments.PaymentRequiresAction
+    ],
 ) -> None:
-    """Payments answered a try to fund: take the money, refuse it, or plan again."""
+    """Payments answered a try to fund: take the money, refuse it, or plan again. That it waits for the client is only
+    a sign that payments has been asked."""
     event = message.data
+    if isinstance(event, payments.PaymentRequiresAction):
+        return
     command: c.Command
     if isinstance(event, payments.PaymentHeld):
         command = c.NotePaymentHeld(event.milestone_id, event.funding_id, event.payment_id, event.paid, event.currency)
@@ -115,6 +121,16 @@ async def settle_when_dispute_resolved(tx: Transaction, message: Envelope[disput
     await _react(tx, event.contract_id, command, dispute_id=event.dispute_id)
 
 
+async def say_settlements_again(tx: Transaction, message: Envelope[disputes.DisputeResolved]) -> None:
+    """A decision came again: its dispute may have missed that its milestones became final."""
+    event = message.data
+    stored = await lock_contract(tx, event.contract_id, dispute_id=event.dispute_id)
+    if stored is None:
+        return
+    decided = [stored.contract.milestone(share.milestone_id) for share in event.milestones]
+    await say_again(tx, [question_key("settled", one.settlement.id) for one in decided if one and one.settlement])
+
+
 async def note_assigned_agent(
     tx: Transaction, message: Envelope[disputes.DisputeAssigned | disputes.DisputeClosed]
 ) -> None:
@@ -143,5 +159,9 @@ _HANDLERS: tuple[Any, ...] = (
     note_assigned_agent,
 )
 
-SUBSCRIBERS: list[Subscriber] = [Subscriber(f"contracts.{handler.__name__}", handler) for handler in _HANDLERS]
+_AGAIN = {settle_when_dispute_resolved: say_settlements_again}
+
+SUBSCRIBERS: list[Subscriber] = [
+    Subscriber(f"contracts.{handler.__name__}", handler, again=_AGAIN.get(handler)) for handler in _HANDLERS
+]
 """Every queue of this service, named after its function."""

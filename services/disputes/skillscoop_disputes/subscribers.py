@@ -30,6 +30,10 @@ async def confirm_when_contracts_answered(tx: Transaction, envelope: Envelope[An
     await usecases.confirm_or_refuse(tx, envelope.data)
 
 
+async def note_unfrozen(_tx: Transaction, _envelope: Envelope[Any]) -> None:
+    """Contracts let go of what a withdrawn dispute held. Nothing to do: it is the answer the withdrawal waits for."""
+
+
 async def record_execution(tx: Transaction, envelope: Envelope[Any]) -> None:
     """Contracts settled as decided, or could not."""
     await usecases.record_execution(tx, envelope.data)
@@ -42,5 +46,11 @@ async def close_when_milestones_final(tx: Transaction, envelope: Envelope[Any]) 
 
 SUBSCRIBERS: list[Subscriber] = [
     Subscriber(f"disputes.{handle.__name__}", handle)
-    for handle in (learn_contract, confirm_when_contracts_answered, record_execution, close_when_milestones_final)
+    for handle in (
+        learn_contract,
+        confirm_when_contracts_answered,
+        note_unfrozen,
+        record_execution,
+        close_when_milestones_final,
+    )
 ]

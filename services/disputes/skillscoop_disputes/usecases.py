@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skillscoop_chassis.audit import audit
-from skillscoop_messages import later
+from skillscoop_messages import asking, later
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet
 from skillscoop_messages.events.contracts import DisputeAnswered, DisputeDecisionRefused, DisputeExecuted
@@ -181,6 +181,8 @@ async def _keep_beside(tx: Transaction, before: Dispute, after: Dispute, facts: 
         match one:
             case fact.Noted(text):
                 await repository.add_note(tx, after.id, name, text)
+            case fact.Closed() if after.decision is not None:
+                asking.close(tx, "decision", after.id, after.decision.number)
             case fact.Confirmed(milestones):
                 await repository.claim(tx, after.id, [frozen.milestone_id for frozen in milestones])
             case _:

@@ -6,10 +6,21 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from skillscoop_messages import topology
+from skillscoop_messages.asking import key_of
 from skillscoop_messages.envelope import decode, encode
 from skillscoop_messages.events.base import AboutContract, AboutMilestone, Event
 from skillscoop_messages.examples import EXAMPLES, example_documents, example_envelope
-from skillscoop_messages.registry import ENTRIES, EVENTS, SERVICES, SUBSCRIPTIONS, EventEntry, event_class
+from skillscoop_messages.registry import (
+    ENTRIES,
+    EVENTS,
+    QUESTIONS,
+    SAID_AGAIN,
+    SERVICES,
+    SUBSCRIPTIONS,
+    EventEntry,
+    Question,
+    event_class,
+)
 from skillscoop_messages.schemas import event_schema, summary
 
 entries = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.type)
@@ -124,3 +135,40 @@ def test_the_asyncapi_document_refers_only_to_what_it_holds() -> None:
         for step in reference.removeprefix("#/").split("/"):
             place = place[step]
     assert set(document["channels"]) == set(EVENTS)
+
+
+questions = pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.name)
+
+
+@questions
+def test_a_question_reaches_one_queue_for_money_of_the_service_that_answers(question: Question) -> None:
+    asker = EVENTS[question.events[0].type].publisher
+    answering = {EVENTS[event.type].publisher for event in (*question.answers, *question.signs)}
+    assert len(answering) == 1
+    assert asker not in answering
+    for event in question.events:
+        queues = [one for one in SUBSCRIPTIONS.values() if event.type in one.types and one.money]
+        assert [one.name.partition(".")[0] for one in queues] == [*answering]
+
+
+@questions
+def test_its_answers_take_effect_in_one_queue_for_money_of_the_asker(question: Question) -> None:
+    for event in question.answers:
+        queues = [name for name in question.heard_by if event.type in SUBSCRIPTIONS[name].types]
+        assert len(queues) == 1
+        assert SUBSCRIPTIONS[queues[0]].money
+    for event in question.signs:
+        assert any(event.type in SUBSCRIPTIONS[name].types for name in question.heard_by)
+
+
+@questions
+def test_question_and_answers_share_the_fields_they_are_tied_by(question: Question) -> None:
+    keys = {key_of(EXAMPLES[event.type]) for event in (*question.events, *question.answers, *question.signs)}
+    assert len(keys) == 1
+    assert None not in keys
+
+
+def test_no_event_is_part_of_two_questions() -> None:
+    said = [event for one in QUESTIONS for event in (*one.events, *one.answers, *one.signs)]
+    said += [event for _, _, events in SAID_AGAIN for event in events]
+    assert len(said) == len(set(said))

@@ -301,6 +301,14 @@ class DisputeAnswered(AboutContract):
     refused: list[RefusedMilestone]
 
 
+class DisputeUnfrozen(AboutContract):
+    """The one answer to a dispute's withdrawal: it holds nothing fast any more, whether it ever did or not."""
+
+    type: ClassVar[str] = "contracts.dispute.unfrozen.v1"
+
+    dispute_id: str
+
+
 class DisputeExecuted(AboutContract):
     """A dispute's decision became settlements, all of them. `decision` is the number of the decision answered."""
 

@@ -27,12 +27,16 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often things go wrong, as shares of 1. All zero: a post without faults, in order."""
+    """How often things go wrong, as shares of 1. All zero: a post without faults, in order.
+
+    `lose` is how often one queue loses a message that was confirmed, as when it was deleted and made again.
+    """
 
     reorder: float = 0.0
     twice: float = 0.0
     forget: float = 0.0
     lose_confirm: float = 0.0
+    lose: float = 0.0
     refuse: float = 0.0
 
 
@@ -77,7 +81,8 @@ class SimulatedTransport:
             raise TransportError("the simulated post refused the batch")
         for wire in batch:
             for name in self._interested.get(wire.type, ()):
-                self._add(name, wire)
+                if not self.faults.lose or self._random.random() >= self.faults.lose:
+                    self._add(name, wire)
         return {wire.id for wire in batch if self._random.random() >= self.faults.lose_confirm}
 
     async def subscribe(self, subscription: Subscription, handle: BatchHandler) -> Cancel:
