@@ -46,7 +46,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 """Ada hires Grace; Carol hires Dave; Frida has no payout account; Mallory has no business here. These have roles."""
 
-NO_EFFECT = frozenset({"audit_log", "idempotency_keys", "alembic_version"})
+NO_EFFECT = frozenset({"agents", "audit_log", "idempotency_keys", "alembic_version"})
 """Tables that say who asked, not what became of it."""
 
 OWN: dict[str, dict[str, Any]] = {

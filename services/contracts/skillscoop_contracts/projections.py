@@ -5,7 +5,7 @@ from typing import Literal
 import sqlalchemy as sa
 from skillscoop_messages.database import Transaction
 
-from skillscoop_contracts.tables import ASSIGNMENTS, PAYOUT_ACCOUNTS
+from skillscoop_contracts.tables import PAYOUT_ACCOUNTS
 
 _PAYOUT_ACCOUNT = sa.text(
     """
@@ -22,17 +22,6 @@ _ASSIGNMENT = sa.text(
         second_approver_id = excluded.second_approver_id, sequence = excluded.sequence
     WHERE excluded.sequence > known.sequence
     """
-)
-_ASSIGNED = (
-    sa.select(ASSIGNMENTS.c.dispute_id)
-    .where(
-        ASSIGNMENTS.c.contract_id == sa.bindparam("contract"),
-        sa.or_(
-            ASSIGNMENTS.c.agent_id == sa.bindparam("user"),
-            ASSIGNMENTS.c.second_approver_id == sa.bindparam("user"),
-        ),
-    )
-    .limit(1)
 )
 _PAYEE = sa.select(PAYOUT_ACCOUNTS.c.state).where(PAYOUT_ACCOUNTS.c.user_id == sa.bindparam("user"))
 
@@ -72,8 +61,3 @@ async def note_assignment(
             "sequence": sequence,
         },
     )
-
-
-async def is_assigned(tx: Transaction, contract_id: str, user_id: str) -> bool:
-    """Whether this user works for support on a dispute of the contract."""
-    return await tx.first(_ASSIGNED, {"contract": contract_id, "user": user_id}) is not None

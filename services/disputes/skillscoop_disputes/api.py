@@ -1,17 +1,20 @@
 """HTTP: the Dispute Assistance Form, the parties' moves, and support's work on the case."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, ValidationError
+from skillscoop_chassis.access import is_support
 from skillscoop_chassis.audit import audit
+from skillscoop_chassis.http.edge import facts
 from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.paging import Page, PageParams, page_params
 from skillscoop_chassis.http.problems import documented, not_found
 from skillscoop_chassis.http.work import Asking, Reading, Work, money_transaction, reading, transaction
+from skillscoop_chassis.service import Service
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import PREFIXES, new_id
 
@@ -38,11 +41,30 @@ from skillscoop_disputes.shapes import (
 )
 from skillscoop_disputes.uploads import Piece, attachment_headers, file_piece, text_piece
 
-router = APIRouter(tags=["disputes"])
 PUBLIC_PATHS: tuple[str, ...] = ()
 EVIDENCE_PATH = "POST /v1/disputes/{id}/evidence"
 DISPUTE = "/v1/disputes/{dispute_id}"
-SUPPORT = "support"
+REMEMBERED_AGAIN = timedelta(days=1)
+REMEMBERED = 10_000
+
+
+async def remember_agent(request: Request) -> None:
+    """Note that the caller's token carries the role support: they may be given cases from now on."""
+    caller = facts(request).actor
+    if caller is None or not is_support(caller):
+        return
+    service: Service = request.app.state.service
+    known: dict[str, datetime] = service.outside["agents"]
+    if known.get(caller.id, datetime.min.replace(tzinfo=UTC)) > service.clocks.wall() - REMEMBERED_AGAIN:
+        return
+    async with service.database.begin() as tx:
+        await repository.remember_agent(tx, caller.id)
+        known[caller.id] = tx.wall()
+        while len(known) > REMEMBERED:
+            del known[next(iter(known))]
+
+
+router = APIRouter(tags=["disputes"], dependencies=[Depends(remember_agent)])
 
 
 async def audited_reading(request: Request) -> AsyncIterator[Work]:
@@ -60,7 +82,7 @@ Params = Annotated[PageParams, Depends(page_params)]
 
 def acting(asking: Asking) -> Actor:
     """The caller as the domain knows them."""
-    return Actor(asking.actor.id, SUPPORT in asking.actor.roles)
+    return Actor(asking.actor.id, is_support(asking.actor))
 
 
 async def _view(tx: Transaction, dispute: Dispute, part: Part) -> DisputeRow:

@@ -34,6 +34,7 @@ def build(settings: DisputesSettings, *, clocks: Clocks | None = None, transport
         ),
         subscribers=list(subscribers.SUBSCRIBERS),
         alarms=dict(jobs.ALARMS),
+        outside={"agents": {}},
     )
     uploads = BodyRule(api.EVIDENCE_PATH, limit=settings.evidence_max_bytes + UPLOAD_FRAME_BYTES, kind="upload")
     create_app(service, [api.router], api.PUBLIC_PATHS, bodies=[uploads])

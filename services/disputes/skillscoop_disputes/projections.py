@@ -72,6 +72,33 @@ async def learn_held(tx: Transaction, about: AboutMilestone, held: int, sequence
     )
 
 
+_LEARN_FINAL = sa.text(
+    """
+    INSERT INTO milestones (milestone_id, contract_id, currency, held, sequence, final)
+    VALUES (:milestone_id, :contract_id, :currency, 0, 0, true)
+    ON CONFLICT (milestone_id) DO UPDATE SET final = true
+    """
+)
+
+
+async def learn_final(tx: Transaction, about: AboutMilestone) -> None:
+    """Note that a milestone's money was delivered; locks its row."""
+    await tx.execute(
+        _LEARN_FINAL,
+        {"milestone_id": about.milestone_id, "contract_id": about.contract_id, "currency": about.currency},
+    )
+
+
+async def finished(tx: Transaction, milestone_ids: Sequence[str]) -> list[str]:
+    """Those of the milestones whose money was delivered already; locks the rows of all of them, in sorted order."""
+    if not milestone_ids:
+        return []
+    known = MILESTONES.c
+    statement = sa.select(known.milestone_id, known.final).where(known.milestone_id.in_(milestone_ids))
+    rows = await tx.all(for_update(statement.order_by(known.milestone_id)))
+    return [row["milestone_id"] for row in rows if row["final"]]
+
+
 async def contract(tx: Transaction, contract_id: str, *, lock: bool) -> RowMapping | None:
     """What we know of a contract; with `lock`, nobody else files a form about it meanwhile."""
     statement = sa.select(CONTRACTS).where(CONTRACTS.c.contract_id == contract_id)

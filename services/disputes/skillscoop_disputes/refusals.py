@@ -1,9 +1,9 @@
 """What the domain's refusals are over HTTP."""
 
-from skillscoop_chassis.http.problems import Problem, conflict, forbidden, not_found, register_codes
+from skillscoop_chassis.http.problems import Problem, conflict, forbidden, invalid, not_found, register_codes
 
 from skillscoop_disputes.domain.dispute import Dispute
-from skillscoop_disputes.domain.errors import Blocked, Hidden, NotYours, Refusal, SplitInvalid, WrongState
+from skillscoop_disputes.domain.errors import Blocked, Hidden, NoAgent, NotYours, Refusal, SplitInvalid, WrongState
 from skillscoop_disputes.domain.moves import allowed_in
 
 register_codes(
@@ -25,7 +25,11 @@ register_codes(
         "wrong_state": (409, "Not possible in this state", "The dispute's state has no such move."),
         "already_answered": (409, "Already answered", "The other side has told its account; that is done once."),
         "answer_time_over": (409, "The time to answer is over", "The case is in review."),
-        "evidence_limit": (409, "Enough evidence", "A dispute takes a limited number of pieces of evidence."),
+        "evidence_limit": (
+            409,
+            "Enough evidence",
+            "Each party may add only so many pieces of evidence.",
+        ),
         "nobody_assigned": (409, "Nobody works on it", "An agent has to take the dispute first."),
         "proposal_required": (
             409,
@@ -46,6 +50,8 @@ def problem_of(refusal: Refusal, dispute: Dispute | None, *, split_field: str = 
             return not_found()
         case NotYours(code, detail):
             return forbidden(code, detail)
+        case NoAgent():
+            return invalid("/agent_id", "not_an_agent", "Nobody of support is known by this id yet.")
         case SplitInvalid(problems):
             told = [
                 {

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from skillscoop_chassis.http.paging import Cursor, keyset
 from skillscoop_chassis.sql.database import for_update
+from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_message_id
 from sqlalchemy import RowMapping
@@ -24,7 +25,7 @@ from skillscoop_disputes.domain.dispute import (
     Share,
     State,
 )
-from skillscoop_disputes.tables import CLAIMS, DISPUTES, EVIDENCE, HISTORY, NOTES
+from skillscoop_disputes.tables import AGENTS, CLAIMS, DISPUTES, EVIDENCE, HISTORY, NOTES
 
 _NESTED: Mapping[str, TypeAdapter[Any]] = {
     "desired": TypeAdapter(tuple[Share, ...]),
@@ -92,13 +93,41 @@ _CLAIM = sa.text(
 )
 
 
-async def claim(tx: Transaction, dispute_id: str, milestone_ids: Sequence[str]) -> None:
-    """Let the milestones be in this open dispute and in no other; those it claimed before and not now are let go."""
+_TAKE_OVER = sa.text(
+    "INSERT INTO claims (milestone_id, dispute_id) VALUES (:milestone_id, :dispute_id)"
+    " ON CONFLICT (milestone_id) DO UPDATE SET dispute_id = excluded.dispute_id"
+)
+
+
+async def claim(tx: Transaction, dispute_id: str, milestone_ids: Sequence[str], *, frozen: bool = False) -> None:
+    """Let the milestones be in this open dispute and in no other; those it claimed before and not now are let go.
+
+    A form only takes what is free. Contracts' answer decides: what it froze for this dispute (`frozen`) is taken over
+    from a form that named it earlier and will be refused, else that refusal would delete the only claim.
+    """
     await tx.execute(
         CLAIMS.delete().where(CLAIMS.c.dispute_id == dispute_id, CLAIMS.c.milestone_id.not_in(milestone_ids))
     )
     if milestone_ids:
-        await tx.execute(_CLAIM, [{"milestone_id": one, "dispute_id": dispute_id} for one in sorted(milestone_ids)])
+        rows = [{"milestone_id": one, "dispute_id": dispute_id} for one in sorted(milestone_ids)]
+        await tx.execute(_TAKE_OVER if frozen else _CLAIM, rows)
+
+
+_REMEMBER_AGENT = sa.text(
+    "INSERT INTO agents (user_id, seen_at) VALUES (:user_id, :seen_at)"
+    " ON CONFLICT (user_id) DO UPDATE SET seen_at = excluded.seen_at"
+).bindparams(sa.bindparam("seen_at", type_=UtcDateTime))
+
+
+async def remember_agent(tx: Transaction, user_id: str) -> None:
+    """Note that somebody called with the role support now."""
+    await tx.execute(_REMEMBER_AGENT, {"user_id": user_id, "seen_at": tx.wall()})
+
+
+async def is_agent(tx: Transaction, user_id: str, since: datetime) -> bool:
+    """Whether somebody called with the role support since then (wall time)."""
+    known = AGENTS.c
+    return await tx.first(sa.select(known.user_id).where(known.user_id == user_id, known.seen_at >= since)) is not None
 
 
 async def disputing(tx: Transaction, milestone_id: str) -> str | None:

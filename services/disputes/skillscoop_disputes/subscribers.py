@@ -41,7 +41,7 @@ async def record_execution(tx: Transaction, envelope: Envelope[Any]) -> None:
 
 async def close_when_milestones_final(tx: Transaction, envelope: Envelope[Any]) -> None:
     """A milestone's money was delivered."""
-    await usecases.finish_milestone(tx, envelope.data.milestone_id)
+    await usecases.finish_milestone(tx, envelope.data)
 
 
 SUBSCRIBERS: list[Subscriber] = [

@@ -27,6 +27,9 @@ MILESTONES = sa.Table(
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("held", sa.BigInteger, nullable=False, comment="minor units held and not decided about"),
     sa.Column("sequence", sa.BigInteger, nullable=False, comment="the newest event this row is from"),
+    sa.Column(
+        "final", sa.Boolean, nullable=False, server_default=sa.false(), comment="its money was delivered; stays so"
+    ),
     sa.Index("milestones_contract", "contract_id"),
     comment="our copy of contracts' facts: where money is held",
 )
@@ -75,6 +78,14 @@ CLAIMS = sa.Table(
     sa.Column("dispute_id", sa.Text, sa.ForeignKey("disputes.id"), nullable=False),
     sa.Index("claims_dispute", "dispute_id"),
     comment="which open dispute a milestone is in: the key lets it be in one only; deleted when the dispute ends",
+)
+
+AGENTS = sa.Table(
+    "agents",
+    METADATA,
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("seen_at", UtcDateTime, nullable=False, comment="last call with the role, within a day; wall time"),
+    comment="who may be given a case: roles stand in tokens only, so it is those who called with the role",
 )
 
 EVIDENCE = sa.Table(

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from skillscoop_chassis.audit import audit
 from skillscoop_messages import asking, later
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet
+from skillscoop_messages.events.base import AboutMilestone
 from skillscoop_messages.events.contracts import DisputeAnswered, DisputeDecisionRefused, DisputeExecuted
 from skillscoop_messages.ids import PREFIXES, new_id
 
@@ -16,11 +18,12 @@ from skillscoop_disputes import projections, publish, repository
 from skillscoop_disputes.domain import commands as ask
 from skillscoop_disputes.domain import facts as fact
 from skillscoop_disputes.domain.dispute import FINAL, SYSTEM, Actor, Dispute, Disputed, Evidence, Reason, Share
-from skillscoop_disputes.domain.errors import Hidden
+from skillscoop_disputes.domain.errors import Hidden, NoAgent
 from skillscoop_disputes.domain.filing import milestones_of_form
 from skillscoop_disputes.domain.moves import decide
 
 LAPSE_ALARM = "disputes.lapse"
+AGENTS_KNOWN = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ async def confirm_or_refuse(tx: Transaction, answer: DisputeAnswered) -> None:
 
     Raises NotYet while the contract's terms, and so its rules, have not been heard of.
     """
+    finished = await projections.finished(tx, [one.milestone_id for one in answer.frozen])
     dispute = await _locked(tx, answer.dispute_id)
     if not answer.frozen:
         await carry_out(tx, dispute, ask.Refuse(), SYSTEM)
@@ -93,7 +97,10 @@ async def confirm_or_refuse(tx: Transaction, answer: DisputeAnswered) -> None:
     if rules is None:
         raise NotYet(f"the terms of contract {dispute.contract_id}")
     frozen = tuple(Disputed(one.milestone_id, one.description, one.held) for one in answer.frozen)
-    await carry_out(tx, dispute, ask.Confirm(frozen, rules), SYSTEM)
+    dispute = await carry_out(tx, dispute, ask.Confirm(frozen, rules), SYSTEM)
+    for milestone_id in finished:
+        # The delivery was heard of before the answer that put the milestone into this dispute.
+        dispute = await carry_out(tx, dispute, ask.FinishMilestone(milestone_id), SYSTEM)
 
 
 async def record_execution(tx: Transaction, answer: DisputeExecuted | DisputeDecisionRefused) -> None:
@@ -106,11 +113,16 @@ async def record_execution(tx: Transaction, answer: DisputeExecuted | DisputeDec
     await carry_out(tx, dispute, ask.RefuseExecution(answer.decision, held), SYSTEM)
 
 
-async def finish_milestone(tx: Transaction, milestone_id: str) -> None:
-    """A milestone's money was delivered: when it was the last of a resolved dispute, that closes."""
-    dispute_id = await repository.disputing(tx, milestone_id)
+async def finish_milestone(tx: Transaction, about: AboutMilestone) -> None:
+    """A milestone's money was delivered: when it was the last of a resolved dispute, that closes.
+
+    The milestone's row is locked before the dispute, here and where contracts' answer is taken over: whichever of the
+    two comes second sees what the first one wrote.
+    """
+    await projections.learn_final(tx, about)
+    dispute_id = await repository.disputing(tx, about.milestone_id)
     if dispute_id is not None:
-        await carry_out(tx, await _locked(tx, dispute_id), ask.FinishMilestone(milestone_id), SYSTEM)
+        await carry_out(tx, await _locked(tx, dispute_id), ask.FinishMilestone(about.milestone_id), SYSTEM)
 
 
 async def lapse_when_due(tx: Transaction, dispute_id: str) -> None:
@@ -135,6 +147,8 @@ async def carry_out(tx: Transaction, dispute: Dispute, command: ask.Command, act
     facts = decide(dispute, command, actor, tx.now())
     if not facts:
         return dispute
+    if isinstance(command, ask.Assign) and command.agent != actor.id:
+        await _must_be_agent(tx, command.agent)
     after = dispute
     happened = []
     for one in facts:
@@ -156,6 +170,12 @@ async def carry_out(tx: Transaction, dispute: Dispute, command: ask.Command, act
     await _keep_beside(tx, dispute, after, facts, name)
     publish.tell(tx, after, facts)
     return after
+
+
+async def _must_be_agent(tx: Transaction, user_id: str) -> None:
+    """Raise NoAgent unless this person called with the role within AGENTS_KNOWN: only callers' roles are seen."""
+    if not await repository.is_agent(tx, user_id, tx.wall() - AGENTS_KNOWN):
+        raise NoAgent
 
 
 def standing(dispute: Dispute) -> dict[str, Any]:
@@ -184,7 +204,7 @@ async def _keep_beside(tx: Transaction, before: Dispute, after: Dispute, facts: 
             case fact.Closed() if after.decision is not None:
                 asking.close(tx, "decision", after.id, after.decision.number)
             case fact.Confirmed(milestones):
-                await repository.claim(tx, after.id, [frozen.milestone_id for frozen in milestones])
+                await repository.claim(tx, after.id, [one.milestone_id for one in milestones], frozen=True)
             case _:
                 pass
     if after.state in FINAL:

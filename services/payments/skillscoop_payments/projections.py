@@ -75,17 +75,6 @@ async def parties(tx: Transaction, contract_id: str) -> RowMapping | None:
     return await tx.first(select(CONTRACT_PARTIES).where(CONTRACT_PARTIES.c.contract_id == contract_id))
 
 
-async def reads_for_a_dispute(tx: Transaction, contract_id: str, user_id: str) -> bool:
-    """Whether this person works on a dispute about the contract now."""
-    reader = DISPUTE_READERS.c
-    row = await tx.first(
-        select(reader.dispute_id).where(
-            reader.contract_id == contract_id, (reader.agent_id == user_id) | (reader.second_approver_id == user_id)
-        )
-    )
-    return row is not None
-
-
 async def fee_policy(tx: Transaction) -> RowMapping | None:
     """The newest fee policy, None until the first arrived."""
     return await tx.first(select(FEE_POLICIES).order_by(FEE_POLICIES.c.version.desc()).limit(1))

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import sqlalchemy as sa
+from skillscoop_disputes.domain.moves import EVIDENCE_LIMIT
 
 from tests.integration.disputes.case import ADA, BEN, SAM, SUE, Case
 from tests.support.one_service import ROOT
@@ -36,6 +37,7 @@ async def test_support_sees_rows_until_assigned_and_each_look_is_noted(case: Cas
     refused = await case.do(SUE, "notes", {"text": "x"})
     assert (refused.status_code, refused.json()["code"]) == (403, "not_assigned")
 
+    await case.call(SAM, "GET", "/v1/disputes")
     await case.done(SUE, "assign", {"agent_id": SAM})
     whole = await case.see(SAM)
     assert whole["statement"]
@@ -83,6 +85,41 @@ async def test_a_party_is_never_its_own_agent(case: Case) -> None:
     assert with_role.status_code == 403
     given = await case.do(SAM, "assign", {"agent_id": BEN})
     assert (given.status_code, given.json()["code"]) == (403, "party_cannot_be_agent")
+
+
+async def test_a_case_is_given_only_to_somebody_who_may_work_on_it(case: Case) -> None:
+    """Given nobody of support but Sam ever called
+    When Sam gives the case to Eve, to a made-up id, or to Sue
+    Then each is refused; and accepted for Sue once she called with the role, though not for Eve who called without it.
+    """
+    await case.open()
+    await case.call("eve", "GET", "/v1/disputes")
+    for agent in ("eve", "nobody-at-all", SUE):
+        refused = await case.do(SAM, "assign", {"agent_id": agent})
+        assert refused.status_code == 422, agent
+        assert [(one["pointer"], one["code"]) for one in refused.json()["errors"]] == [("/agent_id", "not_an_agent")]
+    assert (await case.see(SAM))["state"] == "open"
+
+    await case.call(SUE, "GET", "/v1/disputes")
+    await case.done(SAM, "assign", {"agent_id": SUE})
+    assert (await case.see(SUE))["statement"]
+
+
+async def test_neither_party_can_use_up_the_other_sides_evidence(case: Case) -> None:
+    """Given the client put as many pieces on file as one may
+    When both add another one
+    Then the client has reached the limit and the freelancer has not, and `next` says so.
+    """
+    await case.open()
+    for number in range(EVIDENCE_LIMIT):
+        assert (await case.do(ADA, "evidence", {"text": f"Piece {number}"})).status_code == 201
+    blocked = {
+        one["actor"]: one["blocked_reason"] for one in (await case.see(BEN))["next"] if one["action"] == "evidence"
+    }
+    assert blocked == {"client": "evidence_limit", "freelancer": None}
+    refused = await case.do(ADA, "evidence", {"text": "One more"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "evidence_limit")
+    assert (await case.do(BEN, "evidence", {"text": "My side"})).status_code == 201
 
 
 async def test_text_and_files_are_evidence_until_review(case: Case) -> None:

@@ -207,6 +207,50 @@ async def test_a_milestone_is_in_one_open_dispute_only(case: Case) -> None:
     assert (await case.file(BEN)).json()["code"] == "already_disputed"
 
 
+async def test_a_dispute_closes_though_another_form_named_its_milestone_first(case: Case) -> None:
+    """Given Ada's form about the first milestone, and then Ben's about all that is held
+    When contracts answers Ben's first, with both milestones, refuses Ada's, and delivers what was decided
+    Then Ben's dispute closes.
+    """
+    await case.file(milestone_ids=[case.first])
+    adas = case.dispute_id
+    await case.file(BEN)
+    await case.freeze(case.first, case.second)
+    bens, case.dispute_id = case.dispute_id, adas
+    await case.stage.hear(
+        contracts.DisputeAnswered(**case.about(), dispute_id=adas, currency="usd", frozen=[], refused=[])
+    )
+    assert (await case.see(ADA))["state"] == "refused"
+
+    case.dispute_id = bens
+    await case.propose()
+    for party in (ADA, BEN):
+        await case.done(party, "proposal/accept")
+    await case.execute()
+    for milestone in (case.first, case.second):
+        await case.settle(milestone)
+    assert (await case.see(ADA))["state"] == "closed"
+
+
+async def test_a_delivery_heard_of_before_the_freeze_still_closes_the_dispute(case: Case) -> None:
+    """Given the news that a milestone was delivered overtakes contracts' answer which put it into the dispute
+    When the rest is decided and delivered
+    Then the dispute closes.
+    """
+    await case.file()
+    await case.settle(case.first)
+    await case.freeze()
+    assert [one["final"] for one in (await case.see(ADA))["milestones"]] == [True, False]
+    await case.done(SAM, "assign")
+    split = [{"milestone_id": case.second, "to_freelancer": 1_000}]
+    await case.done(SAM, "propose", {"split": split, "reasons": "Half of it works."})
+    for party in (ADA, BEN):
+        await case.done(party, "proposal/accept")
+    await case.execute()
+    await case.settle(case.second)
+    assert (await case.see(ADA))["state"] == "closed"
+
+
 async def test_no_event_carries_what_people_wrote(case: Case) -> None:
     await case.open()
     await case.done(BEN, "answer", {"statement": "SECRET answer"})

@@ -15,8 +15,9 @@ from tests.integration.notifications.story import ADA, BEN, EVE, NOON, SUE, TITL
 from tests.support.one_service import OneService
 
 
-async def conversation(stage: OneService, user: str, story: Story) -> dict[str, Any]:
-    found = (await stage.call(user, "GET", f"/v1/conversations?contract_id={story.contract_id}")).json()["data"]
+async def conversation(stage: OneService, user: str, story: Story, *roles: str) -> dict[str, Any]:
+    path = f"/v1/conversations?contract_id={story.contract_id}"
+    found = (await stage.call(user, "GET", path, roles=roles)).json()["data"]
     assert len(found) == 1
     return dict(found[0])
 
@@ -154,8 +155,8 @@ async def test_who_works_on_a_dispute_may_read_until_it_closes_and_each_reading_
     await stage.hear(story.assigned(dispute, EVE), 1)
     assert (await stage.call(SUE, "GET", path, roles=("support",))).status_code == 200
     assert (await stage.call(EVE, "GET", path)).status_code == 404
-    assert (await stage.call(SUE, "POST", path, {"text": "hm"})).status_code == 403
-    assert (await conversation(stage, SUE, story))["unread_count"] == 0
+    assert (await stage.call(SUE, "POST", path, {"text": "hm"}, roles=("support",))).status_code == 403
+    assert (await conversation(stage, SUE, story, "support"))["unread_count"] == 0
     async with stage.service.database.read() as tx:
         noted = await tx.all(sa.select(AUDIT_LOG.c.actor, AUDIT_LOG.c.subject))
     assert {(row["actor"], row["subject"]) for row in noted} == {(SUE, thread["id"])}

@@ -122,6 +122,7 @@ async def test_the_books_are_for_operators_and_the_ledger_for_those_who_may_read
         return (await desk.stage.call(SAM, "GET", path, roles=("support",))).status_code
 
     assert await assign(SAM, 3) == 200
+    assert (await desk.stage.call(SAM, "GET", path)).status_code == 404  # the assignment alone is not enough
     assert await assign(None, 2) == 200  # older news do not take it away
     async with desk.stage.service.database.read() as tx:
         audited = await tx.all(text("SELECT actor, action, subject FROM audit_log"))

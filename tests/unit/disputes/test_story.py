@@ -1,5 +1,6 @@
 """What the table cannot show: deadlines, splits, second approval, and reports in any order."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -172,7 +173,8 @@ def test_evidence_is_limited() -> None:
     for _ in range(EVIDENCE_LIMIT):
         dispute = run(dispute, ask.AddEvidence(EVIDENCE), "opener")
     with pytest.raises(Blocked, match="evidence_limit"):
-        decide(dispute, ask.AddEvidence(EVIDENCE), ACTORS["respondent"], NOW)
+        decide(dispute, ask.AddEvidence(EVIDENCE), ACTORS["opener"], NOW)
+    assert decide(dispute, ask.AddEvidence(replace(EVIDENCE, by="ben")), ACTORS["respondent"], NOW)
 
 
 HELD = {"ms_1": 7_000, "ms_2": 3_000, "ms_3": 0}

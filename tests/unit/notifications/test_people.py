@@ -3,16 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from skillscoop_notifications.domain.people import is_address, may_send_code, seat_of
+from skillscoop_notifications.domain.people import is_address, may_send_code
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("user", "seat"), [("ada", "client"), ("ben", "freelancer"), ("sue", "reader"), ("eve", None), ("", None)]
-)
-def test_only_the_parties_and_who_works_on_a_dispute_belong_to_a_conversation(user: str, seat: str | None) -> None:
-    assert seat_of(user, "ada", "ben", ["sue"]) == seat
 
 
 @pytest.mark.parametrize("address", ["ada@example.org", "a.b+c@mail.example.co.uk", "o'neil@example.org"])

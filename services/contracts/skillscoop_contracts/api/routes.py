@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
+from skillscoop_chassis.access import may_read_for_dispute
 from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.paging import PageParams, page_params
@@ -11,7 +12,6 @@ from skillscoop_chassis.http.work import Reading, Work, money_transaction, readi
 from skillscoop_chassis.sql.database import SqlTransaction
 from skillscoop_messages.database import Transaction
 
-from skillscoop_contracts import projections
 from skillscoop_contracts.api.refusals import problem_of
 from skillscoop_contracts.api.views import contract_view, milestone_view, sees_terms
 from skillscoop_contracts.domain.commands import Command
@@ -19,6 +19,7 @@ from skillscoop_contracts.domain.contract import By, Role
 from skillscoop_contracts.domain.decide import permit
 from skillscoop_contracts.domain.errors import DomainError
 from skillscoop_contracts.repository.loading import Stored, current_policy, lock_contract, lock_contract_of_milestone
+from skillscoop_contracts.tables import ASSIGNMENTS
 from skillscoop_contracts.usecases import carry_out
 
 router = APIRouter(tags=["contracts"])
@@ -89,7 +90,7 @@ async def reader_role(read: Reading, tx: SqlTransaction, stored: Stored | None, 
     role = contract.role_of(read.actor.id)
     if role is not None:
         return role
-    if "support" in read.actor.roles and await projections.is_assigned(tx, contract.id, read.actor.id):
+    if await may_read_for_dispute(tx, ASSIGNMENTS, contract.id, read.actor):
         async with read.service.database.begin() as audited:
             await audit(audited, actor=read.actor.id, action=f"read_{what}", subject=contract.id, reason="dispute")
         return "support"

@@ -5,6 +5,7 @@ Refusal
 ├── NotYours       somebody else's move (`code`)
 ├── WrongState     nobody's move in this state (`state`, `allowed` moves)
 ├── Blocked        the right person and state, but something is in the way (`code`)
+├── NoAgent        a case is given to somebody who is not known to work on disputes
 └── SplitInvalid   a split that does not fit the disputed money (`problems`)
 """
 
@@ -42,6 +43,10 @@ class Blocked(Refusal):
 
     code: str
     detail: str
+
+
+class NoAgent(Refusal):
+    """Nobody who works on disputes is known by the id a case is given to."""
 
 
 @dataclass(frozen=True)

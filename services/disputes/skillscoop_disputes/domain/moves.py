@@ -36,7 +36,7 @@ Guard = Callable[[Dispute, Part, datetime], str | None]
 WORDS: Mapping[str, str] = {
     "already_answered": "The other side has already answered.",
     "answer_time_over": "The time to answer is over.",
-    "evidence_limit": f"At most {EVIDENCE_LIMIT} pieces of evidence fit into one dispute.",
+    "evidence_limit": f"Each party may put at most {EVIDENCE_LIMIT} pieces of evidence on file.",
     "proposal_required": "A proposal has to be declined or left unanswered before support may decide.",
     "nobody_assigned": "Nobody works on this dispute yet.",
     "another_second_approver": "Another agent is the second approver of this decision.",
@@ -59,7 +59,10 @@ def _may_answer(dispute: Dispute, part: Part, now: datetime) -> str | None:
 
 
 def _room_for_evidence(dispute: Dispute, part: Part, now: datetime) -> str | None:
-    return "evidence_limit" if len(dispute.evidence) >= EVIDENCE_LIMIT else None
+    """Each party has its own share: nobody can use up the other side's."""
+    by_opener = part is Part.OPENER
+    mine = sum(1 for one in dispute.evidence if (one.by == dispute.opened_by) is by_opener)
+    return "evidence_limit" if mine >= EVIDENCE_LIMIT else None
 
 
 def _agent_at_work(dispute: Dispute, part: Part, now: datetime) -> str | None:

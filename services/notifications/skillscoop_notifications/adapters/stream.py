@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from skillscoop_chassis.identity import Actor
 from skillscoop_messages.database import Database
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from skillscoop_notifications.repository import feed
-from skillscoop_notifications.usecases.stream import Start
+from skillscoop_notifications.usecases.stream import Start, news_for
 
 LOG = logging.getLogger(__name__)
 
@@ -116,13 +117,13 @@ class LiveStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, hub: Hub, database: Database, user_id: str, start: Start, *, seconds: float, stopping: asyncio.Event
+        self, hub: Hub, database: Database, actor: Actor, start: Start, *, seconds: float, stopping: asyncio.Event
     ) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._hub = hub
         self._database = database
-        self._user_id = user_id
+        self._actor = actor
         self._start = start
         self._seconds = seconds
         self._stopping = stopping
@@ -135,7 +136,7 @@ class LiveStream(Response):
             asyncio.create_task(_gone(receive)),
         ]
         try:
-            with self._hub.listening(self._user_id, self._start.position) as listener:
+            with self._hub.listening(self._actor.id, self._start.position) as listener:
                 await self._talk(listener, send, ends)
         except OSError:
             return
@@ -175,12 +176,12 @@ class LiveStream(Response):
     async def _tell_all(self, listener: Listener, send: Send) -> bool:
         """Write what is new for the listener; whether there may be more."""
         async with self._database.read() as tx:
-            rows = await feed.items_after(tx, listener.user_id, listener.position, AT_ONCE)
+            rows, reached, more = await news_for(tx, self._actor, listener.position, AT_ONCE)
         if rows:
             blocks = b"".join(event_block(row["event"], row["position"], row["data"]) for row in rows)
             await _write(send, blocks)
-            listener.position = rows[-1]["position"]
-        return len(rows) == AT_ONCE
+        listener.position = reached
+        return more
 
 
 async def _write(send: Send, body: bytes) -> None:

@@ -17,7 +17,6 @@ from skillscoop_messages.ids import PREFIXES, is_id, new_message_id
 from starlette.responses import Response
 
 from skillscoop_notifications.adapters.stream import Hub
-from skillscoop_notifications.domain.people import seat_of
 from skillscoop_notifications.repository import conversations
 from skillscoop_notifications.shapes import UNCHANGED, ConversationView, MessageView
 from skillscoop_notifications.tables import CONVERSATIONS, MESSAGES
@@ -83,12 +82,10 @@ async def list_conversations(
     """The caller's conversations, newest first; for our team those of disputes they work on."""
     cursor, user = read.cursor(params), read.actor.id
     tx = await read.begin()
-    select = conversations.visible_to(user, contract_id)
+    select = conversations.visible_to(read.actor, contract_id)
     rows = await tx.all(keyset(select, CONVERSATIONS.c.created_at, CONVERSATIONS.c.id, cursor))
     views = {view.id: view for view in await chat.conversation_views(tx, rows[: cursor.limit], user)}
-    shown = rows[: cursor.limit]
-    seats = [seat_of(user, row["client_id"], row["freelancer_id"], row["readers"]) for row in shown]
-    await _audited(log, *(row["id"] for row, seat in zip(shown, seats, strict=True) if seat == "reader"))
+    await _audited(log, *(row["id"] for row in rows[: cursor.limit] if chat.party_of(row, user) is None))
     return read.reply(page(rows, cursor, lambda row: views[row["id"]]))
 
 
@@ -96,7 +93,7 @@ async def list_conversations(
 async def get_conversation(read: Read, log: Audit, conversation_id: str) -> Response:
     """A conversation with what is unread for the caller."""
     tx = await read.begin()
-    thread, seat = await chat.seen_by(tx, conversation_id, read.actor.id)
+    thread, seat = await chat.seen_by(tx, conversation_id, read.actor)
     view = (await chat.conversation_views(tx, [thread], read.actor.id))[0]
     if seat == "reader":
         await _audited(log, conversation_id)
@@ -110,7 +107,7 @@ async def list_messages(read: Read, log: Audit, conversation_id: str, params: Pa
     """What was said and done: plain messages by time, cards by the order in which things happened."""
     cursor = read.cursor(params)
     tx = await read.begin()
-    _, seat = await chat.seen_by(tx, conversation_id, read.actor.id)
+    _, seat = await chat.seen_by(tx, conversation_id, read.actor)
     select = conversations.messages_of(conversation_id)
     rows = await tx.all(keyset(select, MESSAGES.c.place, MESSAGES.c.id, cursor))
     if seat == "reader":
@@ -127,7 +124,7 @@ async def list_messages(read: Read, log: Audit, conversation_id: str, params: Pa
 async def get_message(read: Read, log: Audit, conversation_id: str, message_id: str) -> Response:
     """One entry of a conversation."""
     tx = await read.begin()
-    _, seat = await chat.seen_by(tx, conversation_id, read.actor.id)
+    _, seat = await chat.seen_by(tx, conversation_id, read.actor)
     row = await conversations.find_message(tx, conversation_id, message_id)
     if row is None or not is_id(PREFIXES["message"], message_id):
         raise not_found()
@@ -145,7 +142,7 @@ async def get_message(read: Read, log: Audit, conversation_id: str, message_id: 
 async def post_message(work: Change, conversation_id: str, body: MessageRequest) -> Response:
     """Say something to the other party. Messages are never changed or deleted, and never move money."""
     tx = await work.begin()
-    row, audience = await chat.post_message(tx, conversation_id, work.actor.id, body.text)
+    row, audience = await chat.post_message(tx, conversation_id, work.actor, body.text)
     hub: Hub = work.service.outside["hub"]
     tx.after_commit(lambda: hub.ring(audience))
     location = f"/v1/conversations/{conversation_id}/messages/{row['id']}"
@@ -159,5 +156,5 @@ async def read_conversation(work: Change, conversation_id: str, body: ReadReques
     """Note up to where the caller has read; the other party sees it. A mark never moves back."""
     tx = await work.begin()
     message_id = body.message_id if body else None
-    thread = await chat.mark_read(tx, conversation_id, work.actor.id, message_id)
+    thread = await chat.mark_read(tx, conversation_id, work.actor, message_id)
     return await work.reply((await chat.conversation_views(tx, [thread], work.actor.id))[0])

@@ -31,7 +31,7 @@ async def list_notifications(
     """What the caller was told, newest first. What they did themselves stands here as read."""
     cursor = read.cursor(params)
     tx = await read.begin()
-    select = feed.notices_of(read.actor.id)
+    select = feed.notices_of(read.actor)
     if unread is not None:
         read_at = NOTIFICATIONS.c.read_at
         select = select.where(read_at.is_(None) if unread else read_at.is_not(None))
@@ -43,14 +43,14 @@ async def list_notifications(
 async def count_unread(read: Read) -> Response:
     """How many notices of the caller are unread."""
     tx = await read.begin()
-    return read.reply(UnreadCountView(unread_count=await feed.unread_count(tx, read.actor.id)))
+    return read.reply(UnreadCountView(unread_count=await feed.unread_count(tx, read.actor)))
 
 
 @router.post("/v1/notifications/read-all", response_model=UnreadCountView, summary="Mark all as read")
 async def read_all_notifications(work: Change, body: EmptyRequest | None = None) -> Response:
     """Mark every notice of the caller as read."""
     tx = await work.begin()
-    await feed.mark_notices_read(tx, work.actor.id)
+    await feed.mark_notices_read(tx, work.actor)
     return await work.reply(UnreadCountView(unread_count=0))
 
 
@@ -59,10 +59,10 @@ async def read_notification(work: Change, notification_id: str, body: EmptyReque
     """Mark a notice as read; one that is read already keeps its time."""
     tx = await work.begin()
     known = is_id(PREFIXES["notification"], notification_id)
-    row = await feed.find_notice(tx, work.actor.id, notification_id) if known else None
+    row = await feed.find_notice(tx, work.actor, notification_id) if known else None
     if row is None:
         raise not_found()
     work.match(row["version"])
-    await feed.mark_notices_read(tx, work.actor.id, notification_id)
-    row = await feed.find_notice(tx, work.actor.id, notification_id) or row
+    await feed.mark_notices_read(tx, work.actor, notification_id)
+    row = await feed.find_notice(tx, work.actor, notification_id) or row
     return await work.reply(notification_view(row), version=row["version"])

@@ -38,8 +38,7 @@ _EVENTS = {"x-event-types": ["notification", "message", "object", "reset"]}
 async def create_stream_ticket(work: Change, body: EmptyRequest | None = None) -> Response:
     """Leave to open one stream within 60 s without a header, for browsers. Every call makes a new ticket."""
     tx = await work.begin(replay=False)
-    ends = datetime.fromtimestamp(work.token_expires or 0, UTC)
-    ticket = await stream.issue_ticket(tx, work.actor.id, ends)
+    ticket = await stream.issue_ticket(tx, _by_token(work))
     return await work.reply(ticket, status=201, location="/v1/stream")
 
 
@@ -62,23 +61,29 @@ async def open_stream(
     A listener that comes back within 24 h with the last id it saw misses nothing. `reset` says that too much has
     happened since, or that the id is not ours: fetch everything again, then go on from here.
     """
-    user_id, ends = await _listener(use, ticket)
+    listening = await _listener(use, ticket)
     hub: Hub = read.service.outside["hub"]
-    if hub.count(user_id) >= STREAMS_OF_ONE_USER:
+    if hub.count(listening.actor.id) >= STREAMS_OF_ONE_USER:
         raise Problem("too_many_streams", "Close another stream first.", headers={"Retry-After": "5"})
     tx = await read.begin()
-    start = await stream.start_of(tx, user_id, last_event_id_header or last_event_id)
-    seconds = ends - tx.wall().timestamp()
-    return LiveStream(hub, read.service.database, user_id, start, seconds=seconds, stopping=read.service.stopping)
+    start = await stream.start_of(tx, listening.actor.id, last_event_id_header or last_event_id)
+    seconds = (listening.ends_at - tx.wall()).total_seconds()
+    return LiveStream(
+        hub, read.service.database, listening.actor, start, seconds=seconds, stopping=read.service.stopping
+    )
 
 
-async def _listener(use: Work, ticket: str | None) -> tuple[str, float]:
-    """Who listens and until when (seconds since the epoch). A token goes before a ticket, which then stays good."""
+def _by_token(asking: Work) -> stream.Listening:
+    return stream.Listening(asking.actor, datetime.fromtimestamp(asking.token_expires or 0, UTC))
+
+
+async def _listener(use: Work, ticket: str | None) -> stream.Listening:
+    """Who listens and until when. A token goes before a ticket, which then stays good."""
     if use.caller is not None or ticket is None:
-        return use.actor.id, use.token_expires or 0.0
+        return _by_token(use)
     known = await stream.use_ticket(await use.begin(replay=False), ticket)
     if known is None:
         raise Problem(
             "unauthenticated", "Get a new ticket.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
         )
-    return known[0], known[1].timestamp()
+    return known

@@ -1,13 +1,11 @@
-"""Who may see a conversation, and what people say about themselves: address, name, language, time zone."""
+"""What people say about themselves: address, name, language, time zone."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from skillscoop_notifications.domain.tellings import MAIL_DEFAULTS
-
-Seat = Literal["client", "freelancer", "reader"]
 
 CODE_LIFE = timedelta(hours=24)
 CODE_TRIES = 5
@@ -18,15 +16,6 @@ CODE_DIGITS = 8
 _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", re.ASCII
 )
-
-
-def seat_of(user_id: str, client_id: str, freelancer_id: str, readers: Sequence[str]) -> Seat | None:
-    """How a user belongs to a conversation: a party, somebody of our team who may read, or not at all."""
-    if user_id == client_id:
-        return "client"
-    if user_id == freelancer_id:
-        return "freelancer"
-    return "reader" if user_id in readers else None
 
 
 def is_address(text: str) -> bool:

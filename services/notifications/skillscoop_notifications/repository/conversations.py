@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from skillscoop_chassis.access import readable_contracts
+from skillscoop_chassis.identity import Actor
 from skillscoop_chassis.sql.bulk import BulkInsert
 from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.database import Transaction
@@ -100,12 +102,10 @@ async def find(tx: Transaction, conversation_id: str, *, lock: bool = False) -> 
     return await tx.first(_LOCK_BY_ID if lock else _BY_ID, {"id": conversation_id})
 
 
-def visible_to(user_id: str, contract_id: str | None) -> sa.Select[Any]:
-    """The conversations a user may see, as a party or as somebody of our team at work on a dispute of it."""
-    assigned = sa.select(ASSIGNMENTS.c.contract_id).where(
-        sa.or_(ASSIGNMENTS.c.agent_id == user_id, ASSIGNMENTS.c.second_approver_id == user_id)
-    )
-    mine = sa.or_(_C.client_id == user_id, _C.freelancer_id == user_id, _C.contract_id.in_(assigned))
+def visible_to(actor: Actor, contract_id: str | None) -> sa.Select[Any]:
+    """The conversations the caller may see, as a party or as somebody of our team at work on a dispute of it."""
+    assigned = readable_contracts(ASSIGNMENTS, actor)
+    mine = sa.or_(_C.client_id == actor.id, _C.freelancer_id == actor.id, _C.contract_id.in_(assigned))
     statement = sa.select(CONVERSATIONS).where(mine)
     return statement if contract_id is None else statement.where(_C.contract_id == contract_id)
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from skillscoop_chassis.access import is_support
+from skillscoop_chassis.identity import Actor
 from skillscoop_chassis.sql.bulk import BulkInsert
 from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.database import Transaction
@@ -21,11 +23,17 @@ _P = STREAM_POSITIONS.c
 
 
 class Item(NamedTuple):
-    """One thing to say on a user's stream: `event` is notification, message or object, `data` its JSON."""
+    """One thing to say on a user's stream: `event` is notification, message or object, `data` its JSON.
+
+    `for_support`: said to the user as somebody of our team, so it needs the role in the listener's token; and, with a
+    `contract_id`, that they still work on a dispute of that contract.
+    """
 
     user_id: str
     event: str
     data: str
+    for_support: bool = False
+    contract_id: str = ""
 
 
 _ADD_NOTICES = BulkInsert(NOTIFICATIONS, _N.keys(), tail="ON CONFLICT DO NOTHING", returning=("id",))
@@ -37,7 +45,7 @@ _NEXT_POSITIONS = BulkInsert(
 )
 _ADD_ITEMS = BulkInsert(STREAM_ITEMS, _I.keys())
 _AFTER = (
-    sa.select(_I.position, _I.event, _I.data)
+    sa.select(_I.position, _I.event, _I.data, _I.for_support, _I.contract_id)
     .where(_I.user_id == sa.bindparam("user_id"), _I.position > sa.bindparam("position"))
     .order_by(_I.position)
     .limit(sa.bindparam("limit"))
@@ -73,6 +81,8 @@ async def say(tx: Transaction, items: Sequence[Item]) -> None:
                 "position": following[item.user_id],
                 "event": item.event,
                 "data": item.data,
+                "for_support": item.for_support,
+                "contract_id": item.contract_id or None,
                 "created_at": tx.wall(),
             }
         )
@@ -120,7 +130,7 @@ async def take_ticket(tx: Transaction, hashed: str) -> sa.RowMapping | None:
     return await tx.first(
         STREAM_TICKETS.delete()
         .where(tickets.id == hashed, tickets.expires_at > tx.wall())
-        .returning(tickets.user_id, tickets.session_ends_at)
+        .returning(tickets.user_id, tickets.session_ends_at, tickets.support)
     )
 
 
@@ -129,29 +139,33 @@ async def forget_tickets(tx: Transaction) -> None:
     await tx.execute(STREAM_TICKETS.delete().where(STREAM_TICKETS.c.expires_at < tx.wall()))
 
 
-def notices_of(user_id: str) -> sa.Select[Any]:
-    """Every notice of a user."""
-    return sa.select(NOTIFICATIONS).where(_N.user_id == user_id)
+def _of(actor: Actor) -> sa.ColumnElement[bool]:
+    """The caller's own notices; those they got as somebody of our team only while their token says they are."""
+    own = _N.user_id == actor.id
+    return own if is_support(actor) else sa.and_(own, _N.for_support.is_(sa.false()))
 
 
-async def find_notice(tx: Transaction, user_id: str, notice_id: str) -> sa.RowMapping | None:
-    """A notice of this user, locked."""
-    return await tx.first(for_update(notices_of(user_id).where(_N.id == notice_id)))
+def notices_of(actor: Actor) -> sa.Select[Any]:
+    """Every notice of the caller."""
+    return sa.select(NOTIFICATIONS).where(_of(actor))
 
 
-async def unread_count(tx: Transaction, user_id: str) -> int:
-    """How many notices of a user are unread."""
+async def find_notice(tx: Transaction, actor: Actor, notice_id: str) -> sa.RowMapping | None:
+    """A notice of the caller, locked."""
+    return await tx.first(for_update(notices_of(actor).where(_N.id == notice_id)))
+
+
+async def unread_count(tx: Transaction, actor: Actor) -> int:
+    """How many notices of the caller are unread."""
     row = await tx.first(
-        sa.select(sa.func.count().label("unread"))
-        .select_from(NOTIFICATIONS)
-        .where(_N.user_id == user_id, _N.read_at.is_(None))
+        sa.select(sa.func.count().label("unread")).select_from(NOTIFICATIONS).where(_of(actor), _N.read_at.is_(None))
     )
     return int(row["unread"]) if row else 0
 
 
-async def mark_notices_read(tx: Transaction, user_id: str, notice_id: str | None = None) -> None:
-    """Mark one notice of a user as read, or all of them; what was read before keeps its time."""
-    statement = NOTIFICATIONS.update().where(_N.user_id == user_id, _N.read_at.is_(None))
+async def mark_notices_read(tx: Transaction, actor: Actor, notice_id: str | None = None) -> None:
+    """Mark one notice of the caller as read, or all of them; what was read before keeps its time."""
+    statement = NOTIFICATIONS.update().where(_of(actor), _N.read_at.is_(None))
     if notice_id is not None:
         statement = statement.where(_N.id == notice_id)
     now = tx.now()

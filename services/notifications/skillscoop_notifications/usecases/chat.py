@@ -3,54 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from skillscoop_chassis.access import may_read_for_dispute
 from skillscoop_chassis.http.problems import forbidden, not_found
+from skillscoop_chassis.identity import Actor
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import PREFIXES, is_id, new_id
 from skillscoop_messages.outbox import record
 
 from skillscoop_notifications import publish
-from skillscoop_notifications.domain.people import Seat, seat_of
 from skillscoop_notifications.domain.thread import place_of
 from skillscoop_notifications.repository import conversations, feed
 from skillscoop_notifications.repository.feed import Item
 from skillscoop_notifications.shapes import ConversationView, ParticipantView
+from skillscoop_notifications.tables import ASSIGNMENTS
 from skillscoop_notifications.views import Row, message_view
+
+Seat = Literal["client", "freelancer", "reader"]
+"""How somebody belongs to a conversation: as a party, or as somebody of our team who may read it now."""
 
 
 async def seen_by(
-    tx: Transaction, conversation_id: str, user_id: str, *, lock: bool = False
+    tx: Transaction, conversation_id: str, actor: Actor, *, lock: bool = False
 ) -> tuple[Mapping[Any, Any], Seat]:
-    """A conversation and how the user belongs to it. Raises Problem not_found for strangers and unknown ids alike."""
+    """A conversation and how the caller belongs to it. Raises Problem not_found for strangers and unknown ids alike."""
     known = is_id(PREFIXES["conversation"], conversation_id)
     thread = await conversations.find(tx, conversation_id, lock=lock) if known else None
     if thread is None:
         raise not_found()
-    seat = seat_of(user_id, thread["client_id"], thread["freelancer_id"], thread["readers"])
-    if seat is None:
+    party = party_of(thread, actor.id)
+    if party is not None:
+        return thread, party
+    if not await may_read_for_dispute(tx, ASSIGNMENTS, thread["contract_id"], actor):
         raise not_found()
-    return thread, seat
+    return thread, "reader"
 
 
-async def seen_by_party(tx: Transaction, conversation_id: str, user_id: str) -> Mapping[Any, Any]:
+def party_of(thread: Mapping[Any, Any], user_id: str) -> Literal["client", "freelancer"] | None:
+    """Which party of the conversation a user is, if any."""
+    if user_id == thread["client_id"]:
+        return "client"
+    return "freelancer" if user_id == thread["freelancer_id"] else None
+
+
+async def seen_by_party(tx: Transaction, conversation_id: str, actor: Actor) -> Mapping[Any, Any]:
     """The locked conversation for one of its parties. Raises Problem not_found, and forbidden for our team."""
-    thread, seat = await seen_by(tx, conversation_id, user_id, lock=True)
+    thread, seat = await seen_by(tx, conversation_id, actor, lock=True)
     if seat == "reader":
         raise forbidden(detail="You may read this conversation, but only its parties take part in it.")
     return thread
 
 
-async def post_message(tx: Transaction, conversation_id: str, author_id: str, text: str) -> tuple[Row, set[str]]:
+async def post_message(tx: Transaction, conversation_id: str, author: Actor, text: str) -> tuple[Row, set[str]]:
     """Write a message; its row and the users whose streams tell of it."""
-    thread = await seen_by_party(tx, conversation_id, author_id)
+    thread = await seen_by_party(tx, conversation_id, author)
     now = tx.now()
     row: dict[str, Any] = {
         "id": new_id(PREFIXES["message"]),
         "conversation_id": conversation_id,
         "place": place_of(now),
         "kind": "text",
-        "author_id": author_id,
+        "author_id": author.id,
         "text": text,
         "card": None,
         "event_id": None,
@@ -60,18 +74,25 @@ async def post_message(tx: Transaction, conversation_id: str, author_id: str, te
     }
     await conversations.add_message(tx, row)
     data = message_view(row).model_dump_json()
-    audience = {thread["client_id"], thread["freelancer_id"], *thread["readers"]}
-    await feed.say(tx, [Item(user, "message", data) for user in sorted(audience)])
+    items = message_items(thread, data)
+    await feed.say(tx, sorted(items))
     record(tx, publish.message_posted(thread, row))
-    return row, audience
+    return row, {item.user_id for item in items}
 
 
-async def mark_read(tx: Transaction, conversation_id: str, user_id: str, message_id: str | None) -> Mapping[Any, Any]:
+def message_items(thread: Mapping[Any, Any], data: str) -> list[Item]:
+    """What a new message says on the streams of the parties and of those of our team who may read it now."""
+    parties = (thread["client_id"], thread["freelancer_id"])
+    readers = [Item(user, "message", data, True, thread["contract_id"]) for user in thread["readers"]]
+    return [*(Item(user, "message", data) for user in parties), *readers]
+
+
+async def mark_read(tx: Transaction, conversation_id: str, actor: Actor, message_id: str | None) -> Mapping[Any, Any]:
     """Note that a party has read up to a message, by default the last one. A mark never moves back.
 
     Raises Problem not_found for a message that is not of this conversation.
     """
-    thread = await seen_by_party(tx, conversation_id, user_id)
+    thread = await seen_by_party(tx, conversation_id, actor)
     if message_id is None:
         upto = (await conversations.last_messages(tx, [conversation_id])).get(conversation_id)
     else:
@@ -79,7 +100,7 @@ async def mark_read(tx: Transaction, conversation_id: str, user_id: str, message
         if upto is None:
             raise not_found()
     if upto is not None:
-        await conversations.mark_read(tx, conversation_id, user_id, upto)
+        await conversations.mark_read(tx, conversation_id, actor.id, upto)
     return thread
 
 

@@ -7,10 +7,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+from skillscoop_chassis.access import SUPPORT, is_support, may_read_for_dispute
+from skillscoop_chassis.identity import Actor
 from skillscoop_messages.database import Transaction
 
 from skillscoop_notifications.repository import feed
 from skillscoop_notifications.shapes import TicketView
+from skillscoop_notifications.tables import ASSIGNMENTS
 
 TICKET_LIFE = timedelta(seconds=60)
 RESUMABLE = timedelta(hours=24)
@@ -24,22 +28,56 @@ class Start:
     reset: bool
 
 
-async def issue_ticket(tx: Transaction, user_id: str, session_ends_at: datetime) -> TicketView:
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Who listens, as their token says it, and when that token expires (UTC)."""
+
+    actor: Actor
+    ends_at: datetime
+
+
+async def issue_ticket(tx: Transaction, listening: Listening) -> TicketView:
     """A ticket for one stream of this user within 60 s. Only its hash is kept."""
     ticket = secrets.token_urlsafe(32)
     expires_at = tx.wall() + TICKET_LIFE
     await feed.add_ticket(
         tx,
-        {"id": _hashed(ticket), "user_id": user_id, "session_ends_at": session_ends_at, "expires_at": expires_at},
+        {
+            "id": _hashed(ticket),
+            "user_id": listening.actor.id,
+            "session_ends_at": listening.ends_at,
+            "support": is_support(listening.actor),
+            "expires_at": expires_at,
+        },
     )
-    position = await feed.position_of(tx, user_id)
+    position = await feed.position_of(tx, listening.actor.id)
     return TicketView(ticket=ticket, expires_at=expires_at, last_event_id=str(position))
 
 
-async def use_ticket(tx: Transaction, ticket: str) -> tuple[str, datetime] | None:
-    """The user behind a ticket and when their session ends; None when it is unknown, used or too old."""
+async def use_ticket(tx: Transaction, ticket: str) -> Listening | None:
+    """Who is behind a ticket and when their session ends; None when it is unknown, used or too old."""
     row = await feed.take_ticket(tx, _hashed(ticket))
-    return None if row is None else (row["user_id"], row["session_ends_at"])
+    if row is None:
+        return None
+    return Listening(Actor(row["user_id"], frozenset({SUPPORT} if row["support"] else ())), row["session_ends_at"])
+
+
+async def news_for(tx: Transaction, actor: Actor, position: int, limit: int) -> tuple[list[sa.RowMapping], int, bool]:
+    """What a listener may hear after `position`: the items, the position reached, and whether there may be more.
+
+    What was said to them as somebody of our team needs the role, and that they still work on a dispute of the
+    contract; the rest is passed over.
+    """
+    rows = await feed.items_after(tx, actor.id, position, limit)
+    contracts = {row["contract_id"] for row in rows if row["contract_id"] is not None}
+    readable = {one for one in sorted(contracts) if await may_read_for_dispute(tx, ASSIGNMENTS, one, actor)}
+    heard = [
+        row
+        for row in rows
+        if not row["for_support"]
+        or (is_support(actor) and (row["contract_id"] is None or row["contract_id"] in readable))
+    ]
+    return heard, rows[-1]["position"] if rows else position, len(rows) == limit
 
 
 def _hashed(ticket: str) -> str:

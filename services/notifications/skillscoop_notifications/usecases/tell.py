@@ -17,7 +17,7 @@ from skillscoop_messages.ids import PREFIXES, new_id
 from skillscoop_messages.registry import EVENTS
 
 from skillscoop_notifications.domain.people import wants_mail
-from skillscoop_notifications.domain.telling import Role, Telling, actor_of, card_data, notice_for, rendered
+from skillscoop_notifications.domain.telling import Notice, Role, Telling, actor_of, card_data, notice_for, rendered
 from skillscoop_notifications.domain.tellings import telling_of
 from skillscoop_notifications.domain.thread import fitted, place_of
 from skillscoop_notifications.domain.words import names_of, words_of
@@ -25,6 +25,7 @@ from skillscoop_notifications.repository import conversations, feed, people
 from skillscoop_notifications.repository.conversations import TOLD_OF_PEOPLE
 from skillscoop_notifications.repository.feed import Item
 from skillscoop_notifications.shapes import ObjectNews
+from skillscoop_notifications.usecases.chat import message_items
 from skillscoop_notifications.views import message_view, notification_view
 
 _FACTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
@@ -171,8 +172,7 @@ async def _add_cards(tx: Transaction, batch: Sequence[News], threads: Threads) -
         if row["id"] in new:
             data = message_view(row).model_dump_json()
             thread = threads[news.data["contract_id"]]
-            audience = (thread["client_id"], thread["freelancer_id"], *thread["readers"])
-            said[news.event_id] = [Item(user, "message", data) for user in audience]
+            said[news.event_id] = message_items(thread, data)
     return said
 
 
@@ -232,7 +232,7 @@ async def _add_notices(
                 continue
             text = rendered(notice, {**news.said, **names})
             for user in _users_in(role, news, threads):
-                row = _notice_row(news, user, text.title, text.body, tx.now(), own=role == news.actor)
+                row = _notice_row(news, role, user, text, tx.now())
                 rows.append(row)
                 tellings[row["id"]] = news.telling
                 if role == news.actor:
@@ -244,7 +244,7 @@ async def _add_notices(
         if row["id"] not in new:
             continue
         said.setdefault(row["event_id"], []).append(
-            Item(row["user_id"], "notification", notification_view(row).model_dump_json())
+            Item(row["user_id"], "notification", notification_view(row).model_dump_json(), row["for_support"])
         )
         person = known.get(row["user_id"])
         telling = tellings[row["id"]]
@@ -270,19 +270,20 @@ def _names(news: News, threads: Threads, known: Mapping[str, Mapping[Any, Any]])
     return names_of(name("client_id"), name("freelancer_id"), news.actor)
 
 
-def _notice_row(news: News, user_id: str, title: str, body: str, now: datetime, *, own: bool) -> dict[str, Any]:
+def _notice_row(news: News, role: str, user_id: str, text: Notice, now: datetime) -> dict[str, Any]:
     subject = news.subject
     return {
         "id": new_id(PREFIXES["notification"]),
         "user_id": user_id,
         "event_id": news.event_id,
         "kind": news.telling.kind,
-        "title": title,
-        "body": body,
+        "title": text.title,
+        "body": text.body,
         "subject_type": subject["type"],
         "subject_id": subject["id"],
         "contract_id": news.contract_id,
-        "read_at": now if own else None,
+        "for_support": role == "support",
+        "read_at": now if role == news.actor else None,
         "version": 1,
         "created_at": now,
         "updated_at": now,
@@ -310,8 +311,8 @@ def _object_items(news: News, threads: Threads) -> list[Item]:
     data = ObjectNews(
         type=changed.type, id=changed.id, contract_id=news.contract_id, version=changed.version, state=changed.state
     ).model_dump_json()
-    users = {user for role in news.roles for user in _users_in(role, news, threads)}
-    return [Item(user, "object", data) for user in sorted(users)]
+    users = {user: role == "support" for role in sorted(news.roles) for user in _users_in(role, news, threads)}
+    return [Item(user, "object", data, for_support) for user, for_support in sorted(users.items())]
 
 
 async def _take_over_titles(tx: Transaction, batch: Sequence[News], threads: Threads) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from fastapi import APIRouter
+from skillscoop_chassis.access import may_read_for_dispute
 from skillscoop_chassis.http.models import MoneyView
 from skillscoop_chassis.http.problems import documented, invalid, not_found, unavailable
 from skillscoop_messages.database import Transaction
@@ -17,6 +18,7 @@ from skillscoop_payments.domain.ledger import standing
 from skillscoop_payments.repository import ledger as rows
 from skillscoop_payments.repository import payments as payment_rows
 from skillscoop_payments.repository.ledger import Posted
+from skillscoop_payments.tables import DISPUTE_READERS
 
 router = APIRouter(tags=["payments"])
 
@@ -33,7 +35,7 @@ async def get_ledger(contract_id: str, read: Read, log: Audit) -> Response:
     if known is None:
         raise not_found()
     if reader not in (known["client_id"], known["freelancer_id"]):
-        if not await projections.reads_for_a_dispute(tx, contract_id, reader):
+        if not await may_read_for_dispute(tx, DISPUTE_READERS, contract_id, read.actor):
             raise not_found()
         await audited(log, "ledger.read", contract_id, "assigned to a dispute of the contract")
     return read.reply(await ledger_view(tx, contract_id, known["currency"]))
