@@ -117,8 +117,9 @@ def _resend(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
 
 
 def _fail_refund(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
-    reason = check({"reason": "text"}, given).get("reason") or "expired_or_canceled_card"
-    return refunds.fail(tx, ids["id"], reason)
+    """The bank does not take it; with `credited` false its money is on the way back until `credit`."""
+    asked: Json = {"credited": True} | check({"reason": "text", "credited": "boolean"}, given)
+    return refunds.fail(tx, ids["id"], asked.get("reason") or "expired_or_canceled_card", credited=asked["credited"])
 
 
 def _clear_faults(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
@@ -134,6 +135,7 @@ ACTIONS: tuple[tuple[str, str, Action], ...] = (
     ("POST", "/payment_intents/{id}/challenge", _challenge),
     ("POST", "/setup_intents/{id}/challenge", _challenge),
     ("POST", "/refunds/{id}/fail", _fail_refund),
+    ("POST", "/refunds/{id}/credit", lambda tx, ids, given: refunds.credit(tx, ids["id"])),
     ("POST", "/balance", _adjust),
     ("POST", "/faults", lambda tx, ids, given: faults.order(tx, given)),
     ("DELETE", "/faults", _clear_faults),

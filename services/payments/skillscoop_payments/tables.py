@@ -112,6 +112,7 @@ SETTLEMENTS = Table(
     Column("refund_debited", Boolean, nullable=False, server_default=false()),
     Column("transfer_ref", Text),
     Column("refund_ref", Text),
+    Column("refund_operation", Text),
     *_watch(),
     *_story(),
     *_times(),

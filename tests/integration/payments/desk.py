@@ -221,6 +221,17 @@ class Desk:
             assert (await self.post_webhook(event)).status_code == 200
         await self.work()
 
+    async def operations(self, kind: str) -> list[dict[str, Any]]:
+        """Our calls of a kind as operators see them, newest first."""
+        answer = await self.stage.call(OLGA, "GET", f"/v1/admin/payments/operations?kind={kind}", roles=("ops",))
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["data"])
+
+    async def retry(self, operation: dict[str, Any]) -> httpx2.Response:
+        """An operator tries a call again."""
+        path, body = f"/v1/admin/payments/operations/{operation['id']}/retry", {"reason": "the client asked"}
+        return await self.stage.call(OLGA, "POST", path, body, roles=("ops",), key=new_id("op"))
+
     async def payment(self, milestone: dict[str, Any], user: str = ADA) -> dict[str, Any]:
         """The milestone's current payment."""
         answer = await self.stage.call(user, "GET", f"/v1/milestones/{milestone['milestone_id']}/payment")

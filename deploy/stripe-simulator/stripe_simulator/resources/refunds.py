@@ -23,10 +23,11 @@ _CREATE: Table = {
 }
 
 
-def fail(tx: Transaction, id: str, reason: str = "expired_or_canceled_card") -> Json:
+def fail(tx: Transaction, id: str, reason: str = "expired_or_canceled_card", *, credited: bool = True) -> Json:
     """The bank does not take the money: it returns to the platform's balance and the charge is owed again.
 
-    Raises Refusal when the refund has failed already or was canceled.
+    Not `credited`: the bank said so, and the money is still on its way back; `credit` lets it arrive. Raises Refusal
+    when the refund has failed already or was canceled.
     """
     refund = tx.need("refund", id)
     if refund["status"] not in ("pending", "succeeded"):
@@ -34,15 +35,29 @@ def fail(tx: Transaction, id: str, reason: str = "expired_or_canceled_card") -> 
     previous = {"status": refund["status"]}
     failed = {**refund, "status": "failed", "failure_reason": reason}
     failed.pop("pending_reason", None)
-    if refund["balance_transaction"]:
-        entry = balance.post(tx, "refund_failure", refund["amount"], refund["currency"], source=id)
-        failed["failure_balance_transaction"] = entry["id"]
+    if refund["balance_transaction"] and credited:
+        failed = _credited(tx, failed)
     charge = tx.need("charge", refund["charge"])
     tx.put({**charge, "amount_refunded": charge["amount_refunded"] - refund["amount"], "refunded": False})
     tx.put(failed)
     emit(tx, "refund.updated", failed, previous)
     emit(tx, "refund.failed", failed)
     return failed
+
+
+def credit(tx: Transaction, id: str) -> Json:
+    """The money of a failed refund arrives on the platform's balance. Raises Refusal where none is on its way."""
+    refund = tx.need("refund", id)
+    if refund["status"] != "failed" or refund.get("failure_balance_transaction") or not refund["balance_transaction"]:
+        raise invalid("No money of this refund is on its way back.")
+    arrived = tx.put(_credited(tx, refund))
+    emit(tx, "refund.updated", arrived, {"failure_balance_transaction": None})
+    return arrived
+
+
+def _credited(tx: Transaction, refund: Json) -> Json:
+    entry = balance.post(tx, "refund_failure", refund["amount"], refund["currency"], source=refund["id"])
+    return {**refund, "failure_balance_transaction": entry["id"]}
 
 
 def advance(tx: Transaction, id: str) -> None:

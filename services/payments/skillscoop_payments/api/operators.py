@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from skillscoop_payments.api.doors import MoneyChange, Paging, Read, note, office_of
 from skillscoop_payments.api.shapes import AccountSums, OperationView, RetryRequest, TrialBalanceView
+from skillscoop_payments.domain.errors import NothingToRetry, RefundStillOut
 from skillscoop_payments.domain.operation import Kind
 from skillscoop_payments.repository import ledger as ledger_rows
 from skillscoop_payments.repository import operations
 from skillscoop_payments.tables import STRIPE_OPERATIONS
-from skillscoop_payments.usecases import settling
+from skillscoop_payments.usecases import retrying
 
 router = APIRouter(prefix="/v1/admin/payments", tags=["operators"])
 OperationState = Literal["pending", "done", "refused", "dropped"]
@@ -28,7 +29,13 @@ register_codes(
             409,
             "The operation is finished",
             "It was carried out, or refused for good, so there is nothing to try again.",
-        )
+        ),
+        "refund_still_out": (
+            409,
+            "The refund has not come back",
+            "It failed, and Stripe has not put its money back on the platform's balance: another refund would be paid"
+            " out of money that belongs to others. Stripe may take days; we keep asking.",
+        ),
     }
 )
 
@@ -79,17 +86,19 @@ async def get_operation(operation_id: str, read: Read) -> Response:
 async def retry_operation(operation_id: str, body: RetryRequest, work: MoneyChange) -> Response:
     """One that waits is due at once, with its own key; a refund that was refused or broke is ordered anew."""
     work.require_role("ops")
-    office = office_of(work)
     tx = await work.begin()
     row = await operations.one(tx, operation_id)
     if row is None:
         raise not_found()
-    if row["state"] == "pending":
-        await operations.write(tx, operation_id, due_at=tx.wall())
-    elif row["kind"] != "create_refund" or not await settling.refund_again(tx, office, row["settlement_id"]):
-        raise conflict("operation_finished", "There is nothing to try again.", state=row["state"], allowed=[])
+    try:
+        await retrying.retry(tx, office_of(work), row)
+    except NothingToRetry as error:
+        raise conflict(
+            "operation_finished", "There is nothing to try again.", state=row["state"], allowed=[]
+        ) from error
+    except RefundStillOut as error:
+        raise conflict("refund_still_out", "The refund has not come back yet.", state=row["state"]) from error
     await note(work, tx, "operation.retry", operation_id, body.reason)
-    tx.after_commit(office.wake)
     row = await operations.one(tx, operation_id)
     assert row is not None, "operations are never deleted"
     return await work.reply(operation_view(row))

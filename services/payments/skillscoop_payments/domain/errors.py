@@ -29,6 +29,14 @@ class CountryIsSettled(PaymentsError):
         self.country, self.state, self.version = country, state, version
 
 
+class NothingToRetry(PaymentsError):
+    """What an operator wants to try again was carried out, or is under way."""
+
+
+class RefundStillOut(PaymentsError):
+    """A refund broke, and its money has not come back to our balance yet."""
+
+
 class IllegalMove(PaymentsError):
     """A fact that cannot happen in this state: a mistake of ours, never of a caller. Names both."""
 

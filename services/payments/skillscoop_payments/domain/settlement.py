@@ -11,7 +11,7 @@ from typing import Literal
 
 from skillscoop_messages.money import fee_of
 
-from skillscoop_payments.domain.errors import IllegalMove, SplitDoesNotMatch
+from skillscoop_payments.domain.errors import IllegalMove, NothingToRetry, RefundStillOut, SplitDoesNotMatch
 from skillscoop_payments.domain.observations import RefundSeen
 from skillscoop_payments.domain.payment import About
 
@@ -44,6 +44,7 @@ class Settlement:
 
     `fee` is taken from the freelancer's part. `transfer_block` and `refund_block` say what each leg waits for;
     `blocked_reason` is the one people were told last. `refund_debited` is whether the refund has left our balance.
+    `refund_operation` is the newest try of the client's leg; older ones are replaced, whatever is heard of them.
     """
 
     id: str
@@ -61,6 +62,9 @@ class Settlement:
     refund_block: BlockedReason | None = None
     blocked_reason: BlockedReason | None = None
     refund_debited: bool = False
+    transfer_ref: str | None = None
+    refund_ref: str | None = None
+    refund_operation: str | None = None
 
     @property
     def net(self) -> int:
@@ -264,6 +268,12 @@ def refund_seen(settlement: Settlement, seen: RefundSeen) -> list[Fact]:
     return _finish(settlement, facts)
 
 
+def money_moved(seen: RefundSeen) -> list[Fact]:
+    """What a refund means for the books alone: it left our balance, and it came back."""
+    facts: list[Fact] = [] if seen.debit_ref is None else [RefundDebited(seen.debit_ref)]
+    return facts if seen.credit_ref is None else [*facts, RefundCredited(seen.credit_ref)]
+
+
 def refund_refused(settlement: Settlement) -> list[Fact]:
     """The provider will never make this refund."""
     return _finish(settlement, [RefundBroke()]) if settlement.refund == "sent" else []
@@ -277,8 +287,22 @@ def leg_waits(settlement: Settlement, leg: Literal["transfer", "refund"], reason
 
 
 def refund_again(settlement: Settlement) -> list[Fact]:
-    """An operator tries a broken refund once more."""
-    return _finish(settlement, [RefundSent()]) if settlement.refund == "failed" else []
+    """An operator tries a broken refund once more.
+
+    Raises NothingToRetry where none broke, RefundStillOut while the broken one has not come back to our balance: a
+    second one would be paid out of money that belongs to others.
+    """
+    if settlement.refund != "failed":
+        raise NothingToRetry
+    if settlement.refund_debited:
+        raise RefundStillOut
+    return _finish(settlement, [RefundSent()])
+
+
+def awaits_refund(settlement: Settlement) -> bool:
+    """Whether the provider has the refund and has yet to say how it ends, or to give a failed one back."""
+    out = settlement.refund in ("sent", "pending") or (settlement.refund == "failed" and settlement.refund_debited)
+    return out and settlement.refund_ref is not None
 
 
 def _finish(settlement: Settlement, facts: list[Fact]) -> list[Fact]:

@@ -60,6 +60,16 @@ async def post(tx: Transaction, journals: Sequence[Journal], about: About, payme
     )
 
 
+async def is_posted(tx: Transaction, journal: Journal) -> bool:
+    """Whether the same source and leg is booked already. The caller holds the lock under which it is booked."""
+    found = await tx.first(
+        select(_J.id).where(
+            _J.source_kind == journal.source_kind, _J.source_id == journal.source_id, _J.leg == journal.leg
+        )
+    )
+    return found is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     """A posted line with its journal's place and time."""

@@ -37,6 +37,9 @@ def to_settlement(row: RowMapping, about: About) -> Settlement:
         refund_block=row["refund_block"],
         blocked_reason=row["blocked_reason"],
         refund_debited=row["refund_debited"],
+        transfer_ref=row["transfer_ref"],
+        refund_ref=row["refund_ref"],
+        refund_operation=row["refund_operation"],
     )
 
 
@@ -50,6 +53,9 @@ def _moving(settlement: Settlement) -> dict[str, Any]:
         "refund_block": settlement.refund_block,
         "blocked_reason": settlement.blocked_reason,
         "refund_debited": settlement.refund_debited,
+        "transfer_ref": settlement.transfer_ref,
+        "refund_ref": settlement.refund_ref,
+        "refund_operation": settlement.refund_operation,
     }
 
 
@@ -78,23 +84,10 @@ async def insert(tx: Transaction, settlement: Settlement, story: Story) -> None:
     )
 
 
-async def save(
-    tx: Transaction,
-    settlement: Settlement,
-    *,
-    look_at: datetime | None,
-    transfer_ref: str | None = None,
-    refund_ref: str | None = None,
-    new_refund: bool = False,
-) -> None:
-    """Write a changed settlement; a reference given here is kept, until `new_refund` replaces a refund that broke."""
-    refs = {"transfer_ref": transfer_ref, "refund_ref": refund_ref}
-    known: dict[str, Any] = {name: value for name, value in refs.items() if value is not None}
-    if new_refund:
-        known["refund_ref"] = None
+async def save(tx: Transaction, settlement: Settlement, look_at: datetime | None) -> None:
+    """Write a changed settlement. `look_at` is when to look at its refund again (wall time), None for never."""
     await tx.execute(
-        _UPDATE,
-        {"row_id": settlement.id, **_moving(settlement), **known, "look_at": look_at, "updated_at": tx.now()},
+        _UPDATE, {"row_id": settlement.id, **_moving(settlement), "look_at": look_at, "updated_at": tx.now()}
     )
 
 

@@ -128,7 +128,7 @@ async def _transferred(tx: Transaction, office: Office, row: RowMapping, outcome
 
 async def _refunded(tx: Transaction, office: Office, row: RowMapping, outcome: Done) -> None:
     assert isinstance(outcome.seen, RefundSeen), "kinds and observations go together"
-    await settling.refund_seen(tx, office, row["settlement_id"], outcome.seen)
+    await settling.refund_seen(tx, office, row["settlement_id"], row["id"], outcome.seen)
 
 
 async def _account_seen(tx: Transaction, office: Office, row: RowMapping, outcome: Done) -> None:

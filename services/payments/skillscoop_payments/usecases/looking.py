@@ -84,7 +84,7 @@ async def apply(tx: Transaction, office: Office, seen: Seen) -> bool:
             operation = await _operation(tx, office, seen)
             if operation is None or operation["settlement_id"] is None:
                 return False
-            return await settling.refund_seen(tx, office, operation["settlement_id"], seen)
+            return await settling.refund_seen(tx, office, operation["settlement_id"], operation["id"], seen)
         case AccountSeen():
             return await _account(tx, office, seen)
 

@@ -90,8 +90,9 @@ async def create_transfer(
 
 
 async def create_refund(tx: Transaction, office: Office, payment: Payment, settlement: Settlement, told: Story) -> None:
-    """Order the client's leg."""
-    operation_id = new_id("op")
+    """Order the client's leg, by the operation that the settlement names."""
+    operation_id = settlement.refund_operation
+    assert operation_id is not None, "a refund is sent by an operation"
     assert payment.intent_ref is not None, "a held payment has its intent"
     order = RefundOrder(_tag(office, operation_id, payment, settlement.id), settlement.to_client, payment.intent_ref)
     await operations.insert(

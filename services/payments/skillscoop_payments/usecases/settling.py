@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 
 from skillscoop_messages import outbox
 from skillscoop_messages.context import Story, current_story
@@ -11,12 +11,11 @@ from skillscoop_messages.errors import NotYet, Permanent
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.events.contracts import MilestoneSettlementDecided
 from skillscoop_messages.ids import new_id
-from sqlalchemy import RowMapping
 
 from skillscoop_payments.domain import ledger
 from skillscoop_payments.domain import payment as payments
 from skillscoop_payments.domain import settlement as settlements
-from skillscoop_payments.domain.errors import PaymentsError
+from skillscoop_payments.domain.errors import NothingToRetry, PaymentsError
 from skillscoop_payments.domain.ledger import Journal
 from skillscoop_payments.domain.observations import RefundSeen
 from skillscoop_payments.domain.payment import Payment
@@ -95,8 +94,8 @@ async def _payee(tx: Transaction, settlement: Settlement) -> PayoutAccount | Non
     return account_rows.to_account(row) if row is not None else None
 
 
-async def locked(tx: Transaction, settlement_id: str) -> tuple[Payment, Settlement, RowMapping] | None:
-    """A settlement with its payment, whose lock is taken first; the row is the settlement's."""
+async def locked(tx: Transaction, settlement_id: str) -> tuple[Payment, Settlement, Story] | None:
+    """A settlement with its payment, whose lock is taken first, and the story it belongs to."""
     row = await settlement_rows.one(tx, settlement_id)
     if row is None:
         return None
@@ -105,7 +104,7 @@ async def locked(tx: Transaction, settlement_id: str) -> tuple[Payment, Settleme
     row = await settlement_rows.one(tx, settlement_id)
     assert row is not None, "settlements are never deleted"
     payment = payment_rows.to_payment(payment_row)
-    return payment, settlement_rows.to_settlement(row, payment.about), row
+    return payment, settlement_rows.to_settlement(row, payment.about), payment_rows.story_of(row)
 
 
 async def transferred(tx: Transaction, office: Office, settlement_id: str, operation_id: str, ref: str) -> bool:
@@ -113,24 +112,38 @@ async def transferred(tx: Transaction, office: Office, settlement_id: str, opera
     found = await locked(tx, settlement_id)
     if found is None:
         return False
-    payment, settlement, row = found
+    payment, settlement, told = found
     facts = settlements.transferred(settlement, operation_id)
-    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row), transfer_ref=ref)
+    await _record(tx, office, payment, settlement, facts, told, transfer_ref=ref)
     return True
 
 
-async def refund_seen(tx: Transaction, office: Office, settlement_id: str, seen: RefundSeen) -> bool:
-    """How a refund of this settlement stands now; False for a settlement that is not ours."""
+async def refund_seen(tx: Transaction, office: Office, settlement_id: str, operation_id: str, seen: RefundSeen) -> bool:
+    """How the refund of an operation stands now; False for a settlement that is not ours."""
     found = await locked(tx, settlement_id)
     if found is None:
         return False
-    payment, settlement, row = found
-    if row["refund_ref"] not in (None, seen.ref):
-        LOG.warning("a refund that was replaced is told of again: settlement %s", settlement.id)
+    payment, settlement, told = found
+    if settlement.refund_operation != operation_id:
+        await _replaced_refund_seen(tx, payment, settlement, seen)
+        return True
+    if settlement.refund_ref not in (None, seen.ref):
+        LOG.error("operation %s has a second refund, %s", operation_id, seen.ref)
         return True
     facts = settlements.refund_seen(settlement, seen)
-    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row), refund_ref=seen.ref)
+    await _record(tx, office, payment, settlement, facts, told, refund_ref=seen.ref)
     return True
+
+
+async def _replaced_refund_seen(tx: Transaction, payment: Payment, settlement: Settlement, seen: RefundSeen) -> None:
+    """A refund that another one took the place of: it moves its own money in the books, and nothing else."""
+    facts = settlements.money_moved(seen)
+    journals = [journal for fact in facts if (journal := journal_of(settlement, fact)) is not None]
+    new = [journal for journal in journals if not await ledger_rows.is_posted(tx, journal)]
+    if new:
+        await ledger_rows.post(tx, new, payment.about, payment.id)
+    if seen.status in ("pending", "delivered"):
+        LOG.error("refund %s of settlement %s was replaced and is alive all the same", seen.ref, settlement.id)
 
 
 async def leg_waits(
@@ -140,9 +153,9 @@ async def leg_waits(
     found = await locked(tx, settlement_id)
     if found is None:
         return
-    payment, settlement, row = found
+    payment, settlement, told = found
     facts = settlements.leg_waits(settlement, "transfer" if kind == "create_transfer" else "refund", reason)
-    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row))
+    await _record(tx, office, payment, settlement, facts, told)
 
 
 async def refund_refused(tx: Transaction, office: Office, settlement_id: str) -> None:
@@ -150,20 +163,19 @@ async def refund_refused(tx: Transaction, office: Office, settlement_id: str) ->
     found = await locked(tx, settlement_id)
     if found is None:
         return
-    payment, settlement, row = found
+    payment, settlement, told = found
     facts = settlements.refund_refused(settlement)
-    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row))
+    await _record(tx, office, payment, settlement, facts, told)
 
 
-async def refund_again(tx: Transaction, office: Office, settlement_id: str) -> bool:
-    """An operator tries a broken refund once more; False when there is none to try."""
+async def refund_again(tx: Transaction, office: Office, settlement_id: str) -> None:
+    """An operator tries a broken refund once more. Raises NothingToRetry, RefundStillOut."""
     found = await locked(tx, settlement_id)
     if found is None:
-        return False
-    payment, settlement, row = found
+        raise NothingToRetry
+    payment, settlement, told = found
     facts = settlements.refund_again(settlement)
-    await _record(tx, office, payment, settlement, facts, payment_rows.story_of(row))
-    return bool(facts)
+    await _record(tx, office, payment, settlement, facts, told)
 
 
 async def _record(
@@ -183,16 +195,13 @@ async def _record(
     for fact in facts:
         after = settlements.apply(after, fact)
         _tell(tx, told, settlement_event(after, fact))
-    if facts or transfer_ref or refund_ref:
-        look_at = _look_at(tx, office, after, refund_ref is not None)
-        await settlement_rows.save(
-            tx,
-            after,
-            look_at=look_at,
-            transfer_ref=transfer_ref,
-            refund_ref=refund_ref,
-            new_refund=any(isinstance(fact, settlements.RefundSent) for fact in facts),
-        )
+    if any(isinstance(fact, settlements.RefundSent) for fact in facts):
+        after = replace(after, refund_operation=new_id("op"), refund_ref=None)
+    after = replace(after, transfer_ref=transfer_ref or after.transfer_ref, refund_ref=refund_ref or after.refund_ref)
+    if after != before:
+        # Whatever this call is about: a refund is looked after as long as it has not come to its end.
+        look_at = tx.wall() + office.look_after if settlements.awaits_refund(after) else None
+        await settlement_rows.save(tx, after, look_at)
     journals = [journal for fact in facts if (journal := journal_of(after, fact)) is not None]
     if journals:
         await ledger_rows.post(tx, journals, payment.about, payment.id)
@@ -204,11 +213,6 @@ async def _record(
             await operating.create_refund(tx, office, payment, after, told)
         elif isinstance(fact, settlements.Completed):
             await _deliver(tx, payment, told)
-
-
-def _look_at(tx: Transaction, office: Office, settlement: Settlement, known: bool) -> datetime | None:
-    open_refund = settlement.refund in ("sent", "pending") and known
-    return tx.wall() + office.look_after if open_refund else None
 
 
 def _tell(tx: Transaction, told: Story, event: Event | None) -> None:
