@@ -13,8 +13,9 @@ from rich.panel import Panel
 from rich.text import Text
 from skillscoop_messages.clock import wall_time
 
+from skillscoop_cli.addresses import operators_address
 from skillscoop_cli.embedded.runner import Embedded
-from skillscoop_cli.failures import Refused
+from skillscoop_cli.failures import CheckFailed, Refused
 from skillscoop_cli.folder import DataFolder, chosen
 from skillscoop_cli.issuer import issue, key_of
 from skillscoop_cli.story.narrator import Silent, Storyteller
@@ -24,7 +25,6 @@ from skillscoop_cli.story.stage import Narrator
 from skillscoop_cli.story.walk import Where, by_service, one_address, walk
 
 TOKEN_LIFE = timedelta(hours=12)
-OPERATORS_PORT = 8081
 _CARDS = (
     ("4242 4242 4242 4242", "pays", "pm_card_visa"),
     ("4000 0000 0000 0002", "is declined", "pm_card_visa_chargeDeclined"),
@@ -86,25 +86,18 @@ async def walk_there(
         route = by_service(named)
         return await walk(Where(", ".join(urls), route, route, simulator, patience), cast, narrator)
     url = urls[0].rstrip("/")
-    operators = operator_url or await _operators(url, cast.olga)
+    operators = operator_url or _operators(url, cast.olga)
     found = one_address(operators) if operators else None
     return await walk(Where(url, one_address(url), found, simulator, patience), cast, narrator)
 
 
-async def _operators(url: str, olga: Person) -> str | None:
-    """Where operators' routes answer: at the address itself, or at the second door on the same host."""
-    host = httpx2.URL(url).host
-    headers = {"Authorization": f"Bearer {olga.token}"}
-    async with httpx2.AsyncClient(trust_env=False, timeout=5.0) as http:
-        for candidate in (url, f"http://{host}:{OPERATORS_PORT}"):
-            try:
-                answer = await http.get(f"{candidate}/v1/admin/contracts/outbox", headers=headers)
-            except httpx2.TransportError:
-                continue
-            if answer.status_code == 200:
-                return candidate
-    print("operators' routes were not found: the walk goes without events and the platform's books", file=sys.stderr)
-    return None
+def _operators(url: str, olga: Person) -> str | None:
+    """Where operators' routes answer, `None` where they are not to be found."""
+    try:
+        return operators_address(url, {"Authorization": f"Bearer {olga.token}"})
+    except CheckFailed as error:
+        print(f"the walk goes without events and the platform's books: {error}", file=sys.stderr)
+        return None
 
 
 def _opening(console: Console, installation: Embedded) -> None:

@@ -99,6 +99,7 @@ def _space(data: Path) -> Finding:
 
 
 def _port(data: Path, port: int) -> Finding:
+    from skillscoop_cli.addresses import skillscoop_answers
     from skillscoop_cli.embedded.server import bound
     from skillscoop_cli.folder import existing_folder, running_address
 
@@ -108,6 +109,8 @@ def _port(data: Path, port: int) -> Finding:
         address = None
     if address and address.endswith(f":{port}"):
         return Finding("port", True, f"{port} is answered by this folder's own process")
+    if skillscoop_answers(f"http://127.0.0.1:{port}"):
+        return Finding("port", True, f"{port} is answered by a SkillScoop, not by this folder's process")
     return _tried("port", f"{port} is free", lambda: bound(port).close())
 
 

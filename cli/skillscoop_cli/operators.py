@@ -13,11 +13,12 @@ import httpx2
 from skillscoop_messages.clock import wall_time
 from skillscoop_messages.registry import SERVICES
 
+from skillscoop_cli.addresses import clients_url, operators_address
 from skillscoop_cli.failures import CheckFailed, Refused
 from skillscoop_cli.folder import chosen, existing_folder, running_address
 from skillscoop_cli.issuer import issue, key_of
 from skillscoop_cli.story.trace import fate
-from skillscoop_cli.verbs.options import DEFAULT_PORT, from_environment
+from skillscoop_cli.verbs.options import from_environment
 
 LOOK_EVERY = 0.5
 MESSAGES_AT_ONCE = 100
@@ -38,17 +39,25 @@ class Desk:
         return self._called("POST", path, json=body, headers={"Idempotency-Key": f"operator-{uuid.uuid4()}"})
 
     def everywhere(self, what: str, service: str | None) -> list[dict[str, Any]]:
-        """`parked` or `outbox` of every service, or of one."""
-        if service is not None and service not in SERVICES:
-            raise Refused(f"no service is called {service!r}; there are {', '.join(SERVICES)}")
+        """`parked` messages of every service, or of one."""
         rows: list[dict[str, Any]] = []
-        for name in (service,) if service else SERVICES:
+        for name in self._services(service):
             path = f"/v1/admin/{name}/{what}"
-            answer = self.get(path, {"limit": 100} if what == "parked" else None)
+            answer = self.get(path, {"limit": 100})
             rows += [{"service": name, **row} for row in answer["data"]]
             while answer.get("next_cursor"):
                 answer = self.get(path, {"limit": 100, "cursor": answer["next_cursor"]})
                 rows += [{"service": name, **row} for row in answer["data"]]
+        return rows
+
+    def outbox(self, service: str | None) -> list[dict[str, Any]]:
+        """What waits for the broker in every service, or in one, and what the broker confirmed last."""
+        rows: list[dict[str, Any]] = []
+        for name in self._services(service):
+            answer = self.get(f"/v1/admin/{name}/outbox")
+            for state in ("waiting", "published"):
+                for row in answer["data" if state == "waiting" else "published"]:
+                    rows.append({"service": name, "state": state, **row})
         return rows
 
     def story(self, id_: str) -> list[dict[str, Any]]:
@@ -70,6 +79,11 @@ class Desk:
                     seen.add(entry["id"])
                     yield entry
             time.sleep(LOOK_EVERY)
+
+    def _services(self, service: str | None) -> Sequence[str]:
+        if service is not None and service not in SERVICES:
+            raise Refused(f"no service is called {service!r}; there are {', '.join(SERVICES)}")
+        return (service,) if service else SERVICES
 
     def _events(self, id_: str) -> list[dict[str, Any]]:
         told = {service: self.get(f"/v1/admin/{service}/story/{id_}") for service in SERVICES}
@@ -114,7 +128,7 @@ class Desk:
             body = {}
         if answer.status_code >= 300 or not isinstance(body, dict):
             told = f"{body.get('code')}: {body.get('detail')}" if isinstance(body, dict) and "code" in body else ""
-            raise CheckFailed(f"{method} {path} answered {answer.status_code} {told}".rstrip())
+            raise CheckFailed(f"{method} {answer.request.url} answered {answer.status_code} {told}".rstrip())
         return body
 
 
@@ -124,18 +138,20 @@ def _act(act: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def desk(url: str | None, token: str | None, data: Path | None, user: str) -> Iterator[Desk]:
-    """A desk at `url` (else $SKILLSCOOP_URL, else what runs on the data folder) with `token` (else $SKILLSCOOP_TOKEN,
-    else one of the folder's issuer for `user`). Raises `Refused` when there is no token to be had."""
+    """A desk at `url` (else $SKILLSCOOP_URL, else what runs on the data folder, else a gateway's usual ports).
+
+    `token` is the caller's, else $SKILLSCOOP_TOKEN, else one of the folder's issuer for `user`. Raises `Refused` when
+    there is no token to be had.
+    """
     folder = existing_folder(chosen(data))
-    there = from_environment(url, "SKILLSCOOP_URL") or running_address(folder) or f"http://127.0.0.1:{DEFAULT_PORT}"
+    named = from_environment(url, "SKILLSCOOP_URL") or running_address(folder) or clients_url()
     pass_ = from_environment(token, "SKILLSCOOP_TOKEN")
     if pass_ is None:
         if folder is None or not folder.key.exists():
             raise Refused("no token: name one with --token or $SKILLSCOOP_TOKEN, or the data folder with --data")
         pass_ = issue(key_of(folder), user, ["ops"], timedelta(minutes=15), wall_time())
-    if not there.startswith(("http://", "https://")):
-        raise Refused(f"{there!r} is no address: it begins with http:// or https://")
     headers = {"Authorization": f"Bearer {pass_}"}
+    there = operators_address(named, headers)
     with httpx2.Client(base_url=there, headers=headers, timeout=15.0, trust_env=False) as http:
         yield Desk(http)
 

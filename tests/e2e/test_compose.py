@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def compose(*arguments: str, environment: dict[str, str]) -> subprocess.Complete
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Free ports and a data folder; the project is taken down afterwards with everything it kept."""
-    if not docker_answers() or compose("version", environment={}).returncode:
+    if not docker_answers() or shutil.which("docker") is None or compose("version", environment={}).returncode:
         pytest.skip("no Docker engine with compose answers here")
     missing = [
         image

@@ -128,7 +128,9 @@ def test_operators_see_the_life_of_a_contract(skillscoop: Installation) -> None:
     assert life
     assert "contracts.contract.completed.v1" in str(life)
     assert skillscoop.json("parked", "list", "--json") == []
-    assert skillscoop.json("outbox", "--json") is not None
+    told = skillscoop.json("outbox", "--json")
+    assert {row["service"] for row in told if row["state"] == "published"} >= {"contracts", "payments", "reviews"}
+    assert all(row["published_at"] for row in told if row["state"] == "published")
     listed = skillscoop.json("operations", "list", "--json")
     assert listed
     assert skillscoop.run("parked", "show", "payments.learn_policy:nothing").returncode == 1

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from skillscoop_cli.failures import CheckFailed
+from skillscoop_cli.story.patience import Patience
 from skillscoop_cli.story.people import Person
 
 T = TypeVar("T")
@@ -50,11 +51,11 @@ class Call:
 
 @dataclass(slots=True)
 class Api:
-    """Calls on behalf of people. `patience` is how many seconds it waits for anything; `seen` gets every call made."""
+    """Calls on behalf of people. `patience` says how long it waits for anything; `seen` gets every call made."""
 
     http: httpx2.AsyncClient
     route: Route
-    patience: float = 15.0
+    patience: Patience = field(default_factory=Patience)
     seen: list[Call] = field(default_factory=list)
 
     async def call(
@@ -76,7 +77,7 @@ class Api:
         """
         key = key or (f"walk-{uuid.uuid4()}" if method == "POST" else None)
         wanted = (expect,) if isinstance(expect, int) else expect
-        deadline = time.monotonic() + self.patience
+        began = time.monotonic()
         pause, retried = 0.02, False
         while True:
             answer, trouble = await self._once(who, method, path, body, match, key, retried)
@@ -92,15 +93,16 @@ class Api:
                 retried = retried or lost
             else:
                 retried = True
-            if time.monotonic() > deadline:
-                trouble = f"{trouble} (after {self.patience:g} s of trying)"
+            if self.patience.over(began):
+                trouble = f"{trouble} (after {time.monotonic() - began:.0f} s of trying)"
                 break
             await asyncio.sleep(pause)
             pause = min(pause * 1.6, 0.4)
         if answer is not None:
             self.seen.append(answer)
         name = who.name if who else "nobody"
-        raise CheckFailed(f"{name}: {method} {path} should be answered {' or '.join(map(str, wanted))}: {trouble}")
+        where = f"{method} {self.route(path)}{path}"
+        raise CheckFailed(f"{name}: {where} should be answered {' or '.join(map(str, wanted))}: {trouble}")
 
     async def _once(
         self, who: Person | None, method: str, path: str, body: Any, match: str | None, key: str | None, retried: bool
@@ -121,7 +123,8 @@ class Api:
             content = response.json() if response.content else None
         except ValueError:
             content = response.text
-        taken = (time.monotonic() - started) * 1_000
+        self.patience.answered.append(time.monotonic() - started)
+        taken = self.patience.answered[-1] * 1_000
         name = who.name if who else "anyone"
         return Call(name, method, path, response.status_code, content, response.headers, taken, retried), ""
 
@@ -132,15 +135,15 @@ class Api:
 
     async def until(self, what: str, probe: Callable[[], Awaitable[T | None]], seconds: float | None = None) -> T:
         """Ask again and again until `probe` answers something. Raises `CheckFailed` naming `what` when time is up."""
-        limit = seconds or self.patience
-        deadline = time.monotonic() + limit
+        patience = self.patience if seconds is None else Patience(seconds, self.patience.answered)
+        began = time.monotonic()
         pause = 0.015
         while True:
             found = await probe()
             if found is not None:
                 return found
-            if time.monotonic() > deadline:
-                raise CheckFailed(f"waited {limit:g} s in vain: {what}")
+            if patience.over(began):
+                raise CheckFailed(f"waited {time.monotonic() - began:.0f} s in vain: {what}")
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, 0.15)
 
@@ -158,7 +161,7 @@ class Api:
             return found if found.get("state") in states and (also is None or also(found)) else None
 
         try:
-            return await self.until(f"{path} {' or '.join(states)}", probe)
+            return await self.until(f"{self.route(path)}{path} to be {' or '.join(states)}", probe)
         except CheckFailed as error:
             seen = {name: last[0].get(name) for name in ("state", "blocked_reason", "failure_reason")} if last else None
             raise CheckFailed(f"{error}; last seen: {seen or 'nothing'}") from None

@@ -67,7 +67,7 @@ async def _onboard(stage: Stage, step: Telling) -> None:
         return
     path = "/v1/payout-accounts/me/onboarding-link"
     link = await step.call(grace, "POST", path, {}, expect=(200, 201), until_not=(404, 409))
-    await fill_in(stage.api.http, link["url"], {}, stage.api.patience)
+    await fill_in(stage.api.http, link["url"], {}, stage.api.patience.now())
     step.note("onboarding page: form sent as it stands")
 
 

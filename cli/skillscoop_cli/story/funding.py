@@ -70,10 +70,10 @@ async def _payment_with(stage: Stage, number: int, name: str) -> Call:
 
 
 async def _pay_by_page(stage: Stage, step: Telling, address: str) -> None:
-    await fill_in(stage.api.http, address, DECLINED_CARD, stage.api.patience)
+    await fill_in(stage.api.http, address, DECLINED_CARD, stage.api.patience.now())
     still = await stage.api.look(stage.cast.ada, stage.milestone_path(2))
     step.check("a decline on the open page is no failure", still is None or still.get("state") == "funding")
-    await fill_in(stage.api.http, address, GOOD_CARD, stage.api.patience)
+    await fill_in(stage.api.http, address, GOOD_CARD, stage.api.patience.now())
     stage.simulator = stage.simulator or address.rsplit("/checkout/", 1)[0]
     step.note("checkout page: one card declined, the next one paid")
 

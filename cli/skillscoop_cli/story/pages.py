@@ -79,9 +79,10 @@ async def fill_in(http: httpx2.AsyncClient, address: str, what: Mapping[str, str
                 return await _sent(http, form, {**form.fields, **what})
         except httpx2.TransportError as error:
             if time.monotonic() > deadline:
-                raise CheckFailed(f"no answer from the page {address} ({type(error).__name__})") from error
+                told = f"waited {patience:.0f} s in vain: an answer from the page {address} ({type(error).__name__})"
+                raise CheckFailed(told) from error
         if time.monotonic() > deadline:
-            raise CheckFailed(f"the page {address} does not work")
+            raise CheckFailed(f"waited {patience:.0f} s in vain: the page {address} to work")
         await asyncio.sleep(0.1)
 
 

@@ -67,12 +67,14 @@ class Check:
 
 @dataclass(slots=True)
 class Outcome:
-    """The whole walk. `ok` only when every check held and nothing went wrong; `seconds` is the walk alone."""
+    """The whole walk. `ok` only when every check held, none was left out and nothing went wrong; `seconds` is the walk
+    alone."""
 
     url: str
     steps: list[Step] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     totals: dict[str, Any] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
     error: str | None = None
     seconds: float = 0.0
     people: dict[str, str] = field(default_factory=dict)
@@ -81,7 +83,7 @@ class Outcome:
     @property
     def ok(self) -> bool:
         """Whether all of it held."""
-        return self.error is None and bool(self.checks) and all(check.ok for check in self.checks)
+        return self.error is None and not self.left_out and bool(self.checks) and all(check.ok for check in self.checks)
 
     def as_dict(self) -> dict[str, Any]:
         """The walk as JSON."""
@@ -92,6 +94,7 @@ class Outcome:
             "seconds": round(self.seconds, 3),
             "error": self.error,
             "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in self.checks],
+            "left_out": self.left_out,
             "totals": self.totals,
             "people": self.people,
             "steps": [step.as_dict() for step in self.steps],

@@ -10,6 +10,7 @@ import httpx2
 from skillscoop_cli.failures import CheckFailed
 from skillscoop_cli.story import closing, delivery, dispute, funding, proposal
 from skillscoop_cli.story.client import Api, Route
+from skillscoop_cli.story.patience import Patience
 from skillscoop_cli.story.people import Cast
 from skillscoop_cli.story.record import Outcome
 from skillscoop_cli.story.stage import Narrator, Stage
@@ -24,14 +25,15 @@ class Where:
 
     `url` is told to people; `route` finds the base address of a path (one gateway, or several services);
     `operators` finds the one of operators' paths, `None` where they cannot be reached; `simulator` is the base
-    address of what plays Stripe, empty to learn it from the first page it shows. `patience` in seconds.
+    address of what plays Stripe, empty to learn it from the first page it shows. `patience`: seconds to wait for
+    anything on an idle machine.
     """
 
     url: str
     route: Route
     operators: Route | None
     simulator: str = ""
-    patience: float = 15.0
+    patience: float = 30.0
 
     def base(self, path: str) -> str:
         """Where a path is asked for."""
@@ -68,7 +70,7 @@ async def walk(where: Where, cast: Cast, narrator: Narrator) -> Outcome:
     began = time.monotonic()
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=10.0, trust_env=False))
-        api = Api(http, where.base, where.patience)
+        api = Api(http, where.base, Patience(where.patience))
         stage = Stage(
             api,
             cast,
@@ -88,6 +90,8 @@ async def walk(where: Where, cast: Cast, narrator: Narrator) -> Outcome:
             outcome.error = f"{type(error).__name__}: {error}"
     if outcome.error and outcome.steps:
         outcome.error = f"step {outcome.steps[-1].number} ({outcome.steps[-1].title}): {outcome.error}"
+    if outcome.left_out and not outcome.error:
+        outcome.error = f"checks were left out: {'; '.join(outcome.left_out)}"
     outcome.seconds = time.monotonic() - began
     narrator.closing(outcome)
     return outcome

@@ -60,7 +60,7 @@ def outbox(
 ) -> None:
     """Show what each service still has to publish, and what it published last."""
     with _desk(url, token, data) as desk:
-        found = desk.everywhere("outbox", service)
+        found = desk.outbox(service)
     _show(found, json)
 
 

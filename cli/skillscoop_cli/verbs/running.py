@@ -78,20 +78,21 @@ def walk(
     simulator_url: Annotated[
         str | None, typer.Option("--simulator-url", help="Where the Stripe simulator answers browsers.")
     ] = None,
-    patience: Annotated[float, typer.Option("--patience", min=1, help="Seconds to wait for anything.")] = 15.0,
+    patience: Annotated[
+        float, typer.Option("--patience", min=1, help="Seconds to wait for anything; a busy machine gets more.")
+    ] = 30.0,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Tell the story over HTTP against anything that runs; exit code 0 only if all of it held."""
     import asyncio
 
+    from skillscoop_cli.addresses import clients_url
     from skillscoop_cli.demo import walk_there
     from skillscoop_cli.folder import chosen, open_folder, running_address
 
     folder = open_folder(chosen(data))
-    there = url or [
-        from_environment(None, "SKILLSCOOP_URL") or running_address(folder) or f"http://127.0.0.1:{DEFAULT_PORT}"
-    ]
+    there = url or [from_environment(None, "SKILLSCOOP_URL") or running_address(folder) or clients_url()]
     outcome = asyncio.run(walk_there(folder, there, operator_url, simulator_url, patience, as_json=json))
     if json:
         print_json(outcome.as_dict())

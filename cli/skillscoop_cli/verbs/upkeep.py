@@ -68,11 +68,14 @@ def advance(
     by: Annotated[str, typer.Argument(help="How far: 90m, 3d, 14d.")], data: Data = None, json: Json = False
 ) -> None:
     """Move business time forward. Timers that are due by then fire; tokens and leases do not age."""
+    from skillscoop_cli.addresses import refuse_what_only_one_process_can
     from skillscoop_cli.durations import duration
     from skillscoop_cli.embedded.clock import advance as move
-    from skillscoop_cli.folder import chosen, open_folder
+    from skillscoop_cli.folder import chosen, existing_folder, open_folder, running_address
 
-    now = move(open_folder(chosen(data)), duration(by))
+    path, length = chosen(data), duration(by)
+    refuse_what_only_one_process_can(path, running_address(existing_folder(path)))
+    now = move(open_folder(path), length)
     if json:
         print_json({"business_time": now.isoformat()})
     else:

@@ -29,6 +29,7 @@ from skillscoop_chassis.tables import AUDIT_LOG
 
 OPS = "ops"
 SHOWN = 100
+SHOWN_PUBLISHED = 5
 
 
 class ParkedView(View):
@@ -60,12 +61,19 @@ class WaitingEvent(View):
     recorded_at: datetime
 
 
+class PublishedEvent(WaitingEvent):
+    """An event that the broker confirmed."""
+
+    published_at: datetime
+
+
 class OutboxView(View):
-    """How many events wait for the broker, since when, and the oldest of them."""
+    """How many events wait for the broker, since when, and the oldest of them; and what it confirmed last."""
 
     unpublished: int
     oldest_recorded_at: datetime | None
     data: list[WaitingEvent]
+    published: list[PublishedEvent]
 
 
 class StoryEvent(View):
@@ -231,11 +239,18 @@ _WAITING = (
     .order_by(OUTBOX.c.recorded_at, OUTBOX.c.id)
     .limit(SHOWN)
 )
+# Ids grow with time, so the newest events stand at the end of the key; no index is kept for this.
+_PUBLISHED_LAST = (
+    sa.select(OUTBOX.c.id, OUTBOX.c.type, OUTBOX.c.subject, OUTBOX.c.recorded_at, OUTBOX.c.published_at)
+    .where(OUTBOX.c.published_at.is_not(None))
+    .order_by(OUTBOX.c.id.desc())
+    .limit(SHOWN_PUBLISHED)
+)
 _HOW_MANY = sa.select(sa.func.count().label("count")).select_from(OUTBOX).where(OUTBOX.c.published_at.is_(None))
 
 
 async def show_outbox(read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
-    """Events recorded and not yet confirmed by the broker."""
+    """Events recorded and not yet confirmed by the broker, and those it confirmed last."""
     read.require_role(OPS)
     tx = await read.begin()
     rows = await tx.all(_WAITING)
@@ -245,6 +260,7 @@ async def show_outbox(read: Annotated[Reading, Depends(reading, scope="function"
             unpublished=counted["count"] if counted else 0,
             oldest_recorded_at=rows[0]["recorded_at"] if rows else None,
             data=[WaitingEvent(**row) for row in rows],
+            published=[PublishedEvent(**row) for row in await tx.all(_PUBLISHED_LAST)],
         )
     )
 

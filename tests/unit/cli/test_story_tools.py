@@ -1,12 +1,16 @@
 """The walk's own tools: forms as a person fills them in, amounts as a person reads them, calls that do not give up."""
 
+from collections import deque
+
 import httpx2
 import pytest
 from skillscoop_cli.failures import CheckFailed
 from skillscoop_cli.story.client import Api
 from skillscoop_cli.story.ledger import changes, unexplained
 from skillscoop_cli.story.pages import fill_in, first_form
+from skillscoop_cli.story.patience import Patience
 from skillscoop_cli.story.people import cast_of
+from skillscoop_cli.story.record import Check, Outcome
 from skillscoop_cli.story.walk import by_service
 
 PAGE = """
@@ -83,7 +87,8 @@ async def test_another_answer_than_expected_is_told_with_its_code() -> None:
     ada = cast_of(lambda user, roles: "t", "x").ada
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
         with pytest.raises(
-            CheckFailed, match=r"Ada: POST /v1/x should be answered 200: 409 revision_outdated: Revision 2"
+            CheckFailed,
+            match=r"Ada: POST http://api\.test/v1/x should be answered 200: 409 revision_outdated: Revision 2",
         ):
             await Api(http, lambda path: "http://api.test").call(ada, "POST", "/v1/x", {})
 
@@ -95,3 +100,36 @@ def test_services_at_their_own_addresses_are_found_by_path() -> None:
     assert route("/v1/admin/payments/story/ctr_1?messages=m1") == "http://payments.test"
     with pytest.raises(CheckFailed, match="no address was given for disputes"):
         route("/v1/disputes")
+
+
+def test_a_wait_grows_with_what_the_machine_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a busy machine or slow answers, then a wait is longer; on an idle one it is what was asked for."""
+    monkeypatch.setattr("os.getloadavg", lambda: (0.1, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert Patience(30.0).now() == 30.0
+
+    monkeypatch.setattr("os.getloadavg", lambda: (8.0, 0.0, 0.0))
+    assert Patience(30.0).now() == 120.0
+    monkeypatch.setattr("os.getloadavg", lambda: (800.0, 0.0, 0.0))
+    assert Patience(30.0).now() == 300.0
+
+    monkeypatch.setattr("os.getloadavg", lambda: (0.1, 0.0, 0.0))
+    assert Patience(30.0, deque([0.01, 0.25, 0.25])).now() == 150.0
+
+
+async def test_a_wait_in_vain_says_what_was_waited_for_and_where() -> None:
+    """Given a state that never comes, when the wait is over, then the error names address, states and what was seen."""
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, json={"state": "funding"}))
+    ada = cast_of(lambda user, roles: f"token-of-{user}").ada
+    async with httpx2.AsyncClient(transport=transport) as http:
+        api = Api(http, lambda path: "http://api.test", Patience(0.0))
+        with pytest.raises(CheckFailed, match=r"http://api\.test/v1/milestones/m to be funded; last seen: .*funding"):
+            await api.until_state(ada, "/v1/milestones/m", "funded")
+
+
+def test_a_walk_that_left_checks_out_did_not_hold() -> None:
+    """Given every check held and one could not be made, then the walk as a whole is not well."""
+    outcome = Outcome("http://api.test", checks=[Check("debits = credits", True)])
+    assert outcome.ok
+    outcome.left_out.append("the platform's books")
+    assert not outcome.ok
