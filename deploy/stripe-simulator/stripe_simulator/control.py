@@ -12,6 +12,7 @@ from starlette.routing import Route
 from stripe_simulator import errors
 from stripe_simulator.errors import Json, Refusal, bad_parameter
 from stripe_simulator.http import faults, idempotency
+from stripe_simulator.money import check_currency
 from stripe_simulator.parameters import check
 from stripe_simulator.resources import accounts, balance, checkout_sessions, refunds, webhook_endpoints
 from stripe_simulator.settings import NOT_STRIPE
@@ -122,6 +123,15 @@ def _fail_refund(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
     return refunds.fail(tx, ids["id"], asked.get("reason") or "expired_or_canceled_card", credited=asked["credited"])
 
 
+def _settle_in(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
+    """The platform's bank accounts take these currencies; every other one is converted to the first."""
+    currencies = check({"currencies!": "texts"}, given)["currencies"]
+    for currency in currencies:
+        check_currency(currency)
+    tx.set_meta("settles_in", currencies)
+    return {"settles_in": currencies}
+
+
 def _clear_faults(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
     tx.set_meta("faults", [])
     return {"faults": []}
@@ -137,6 +147,7 @@ ACTIONS: tuple[tuple[str, str, Action], ...] = (
     ("POST", "/refunds/{id}/fail", _fail_refund),
     ("POST", "/refunds/{id}/credit", lambda tx, ids, given: refunds.credit(tx, ids["id"])),
     ("POST", "/balance", _adjust),
+    ("POST", "/settlement", _settle_in),
     ("POST", "/faults", lambda tx, ids, given: faults.order(tx, given)),
     ("DELETE", "/faults", _clear_faults),
     ("POST", "/webhooks", _plan),

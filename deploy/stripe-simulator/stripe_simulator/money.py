@@ -2,8 +2,10 @@
 
 from stripe_simulator.errors import bad_parameter
 from stripe_simulator.settings import MAXIMUM_CHARGE, MINIMUM_CHARGE, SimulatorSettings
+from stripe_simulator.store import Transaction
 
 _EXPONENTS = {"jpy": 0, "kwd": 3}
+RATE = 1.1
 
 
 def stripe_fee(settings: SimulatorSettings, amount: int) -> int:
@@ -12,7 +14,7 @@ def stripe_fee(settings: SimulatorSettings, amount: int) -> int:
 
 
 def check_charge(amount: int, currency: str) -> None:
-    """Raises Refusal when the platform does not settle in the currency or the amount is out of range."""
+    """Raises Refusal when nobody can be charged in the currency or the amount is out of range."""
     check_currency(currency)
     if amount < MINIMUM_CHARGE[currency]:
         message = f"The amount must be at least {written(MINIMUM_CHARGE[currency], currency)}."
@@ -23,9 +25,23 @@ def check_charge(amount: int, currency: str) -> None:
 
 
 def check_currency(currency: str) -> None:
-    """Raises Refusal when the platform does not settle in the currency."""
+    """Raises Refusal when nobody can be charged in the currency."""
     if currency not in MINIMUM_CHARGE:
         raise bad_parameter(f"Invalid currency: {currency}.", param="currency")
+
+
+def settled(tx: Transaction, amount: int, currency: str) -> tuple[int, str, float | None]:
+    """Amount and currency on the platform's balance, and the rate; None where nothing is converted.
+
+    Everything is settled as it is until the control plane names the currencies. The rate is made up: a tenth more
+    units of the other currency's whole money.
+    """
+    homes = tx.meta("settles_in") or [currency]
+    if currency in homes:
+        return amount, currency, None
+    home = homes[0]
+    rate = RATE * 10.0 ** (_EXPONENTS.get(home, 2) - _EXPONENTS.get(currency, 2))
+    return int(amount * rate + 0.5), home, rate
 
 
 def written(amount: int, currency: str) -> str:

@@ -1,5 +1,6 @@
 """Every environment variable of the contracts service."""
 
+from skillscoop_chassis.currencies import ALL, SettlementCurrencies
 from skillscoop_chassis.http.return_urls import Origins
 from skillscoop_chassis.settings import ServiceSettings
 
@@ -8,7 +9,9 @@ class ContractsSettings(ServiceSettings):
     """What the process needs beside what every service needs.
 
     `return_url_origins`: origins (`https://app.example`) a payer may be sent back to, separated by commas. Outside
-    production plain loopback addresses are allowed too.
+    production plain loopback addresses are allowed too. `settlement_currencies`: those a contract may be made in,
+    separated by commas; payments has the same setting.
     """
 
     return_url_origins: Origins = ()
+    settlement_currencies: SettlementCurrencies = ALL

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
+from skillscoop_chassis.currencies import ALL, SettlementCurrencies
 from skillscoop_chassis.http.return_urls import Origins
 from skillscoop_chassis.settings import ServiceSettings
 
@@ -26,6 +27,7 @@ class PaymentsSettings(ServiceSettings):
     for a second longer. `return_url` is where people come back to from Stripe's pages when nobody named a place,
     `return_url_origins` which origins (`https://app.example`) somebody may name; outside production plain loopback
     addresses are allowed too.
+    `settlement_currencies` are those the platform's account at Stripe settles in; contracts has the same setting.
     `look_after_seconds` is when an open payment, refund or account is looked at although no webhook came,
     `book_after_seconds` the same for money that Stripe has yet to book.
     """
@@ -44,6 +46,7 @@ class PaymentsSettings(ServiceSettings):
     payout_countries: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
         default_factory=lambda: ["US"], description="where freelancers may be paid; the first is the default"
     )
+    settlement_currencies: SettlementCurrencies = ALL
     look_after_seconds: float = Field(default=300.0, gt=0)
     book_after_seconds: float = Field(default=3.0, gt=0)
 

@@ -75,6 +75,7 @@ PAYMENTS = Table(
     Column("booking_ref", Text),
     Column("booking_amount", BigInteger),
     Column("booking_fee", BigInteger),
+    Column("booking_currency", Text),
     *_watch(),
     *_story(),
     *_times(),

@@ -129,8 +129,8 @@ def test_money_is_refused_once_and_only_where_it_is() -> None:
                 payments.settle(a_payment(state))
 
 
-def test_money_booked_in_another_currency_is_not_posted() -> None:
+def test_money_booked_in_another_currency_is_booked_and_known_as_converted() -> None:
     payment = a_payment()
     euros = replace(BOOKING, currency="eur")
     after = payments.apply_all(payment, payments.look(payment, a_look("paid", booking=euros)))
-    assert (after.state, after.booked) == ("held", False)
+    assert (after.state, after.booked, after.converted) == ("held", True, True)

@@ -5,6 +5,9 @@ from typing import Any
 from stripe_simulator.errors import Json, bad_parameter
 from stripe_simulator.store import Transaction
 
+ABSENT = {"refund": ("failure_balance_transaction",)}
+"""By kind of object, fields that can be expanded and that it lacks until it has them."""
+
 
 def expand(tx: Transaction, body: Json, paths: list[str]) -> Json:
     """A copy of the body with the named fields expanded. Raises Refusal for a field that holds no expandable id."""
@@ -26,6 +29,8 @@ def _expanded(tx: Transaction, node: Any, steps: list[str], path: str) -> Any:
         refunds = tx.find("refund", charge=node["id"])
         url = f"/v1/charges/{node['id']}/refunds"
         node = {**node, "refunds": {"object": "list", "data": refunds, "has_more": False, "url": url}}
+    if isinstance(node, dict) and step in ABSENT.get(node.get("object", ""), ()) and step not in node:
+        return node
     if not isinstance(node, dict) or step not in node:
         raise bad_parameter(f"This property cannot be expanded: {path}.", param="expand")
     value = node[step]

@@ -22,8 +22,12 @@ def post(
     available_on: int | None = None,
     account: str = "",
     category: str | None = None,
+    rate: float | None = None,
 ) -> Json:
-    """Book a balance transaction of `amount` less `fee`; pending until `available_on` (default: at once)."""
+    """Book a balance transaction of `amount` less `fee`; pending until `available_on` (default: at once).
+
+    `rate` is what one unit of the original currency became, where it was converted.
+    """
     ready = max(tx.now, available_on or tx.now)
     settled = ready <= tx.now
     entry = tx.add(
@@ -36,7 +40,7 @@ def post(
             "created": tx.now,
             "currency": currency,
             "description": None,
-            "exchange_rate": None,
+            "exchange_rate": rate,
             "fee": fee,
             "fee_details": [{"amount": fee, "currency": currency, **_FEE}] if fee else [],
             "net": amount - fee,

@@ -5,7 +5,7 @@ from typing import Any
 from stripe_simulator import ids
 from stripe_simulator.cards import CARDS, Card, Decline
 from stripe_simulator.errors import Json
-from stripe_simulator.money import stripe_fee
+from stripe_simulator.money import settled, stripe_fee
 from stripe_simulator.resources import balance
 from stripe_simulator.resources.events import emit
 from stripe_simulator.resources.operation import listing, nulls, retrieval
@@ -105,12 +105,14 @@ def book(tx: Transaction, id: str) -> Json | None:
 
 def _book(tx: Transaction, charge: Json) -> Json:
     card = CARDS[tx.hidden(charge["id"])["card"]]
+    amount, currency, rate = settled(tx, charge["amount"], charge["currency"])
     entry = balance.post(
         tx,
         "charge",
-        charge["amount"],
-        charge["currency"],
-        fee=stripe_fee(tx.settings, charge["amount"]),
+        amount,
+        currency,
+        fee=stripe_fee(tx.settings, amount),
+        rate=rate,
         source=charge["id"],
         available_on=charge["created"] + (0 if card.settled else tx.settings.settlement_days * DAY),
     )

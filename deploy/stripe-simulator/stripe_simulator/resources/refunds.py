@@ -6,7 +6,7 @@ pending → succeeded → failed. A refund fails after it succeeded when the ban
 from stripe_simulator import ids
 from stripe_simulator.cards import CARDS
 from stripe_simulator.errors import Json, bad_parameter, invalid
-from stripe_simulator.money import written
+from stripe_simulator.money import settled, written
 from stripe_simulator.parameters import Table, merge_metadata
 from stripe_simulator.resources import balance, charges
 from stripe_simulator.resources.events import emit
@@ -56,7 +56,7 @@ def credit(tx: Transaction, id: str) -> Json:
 
 
 def _credited(tx: Transaction, refund: Json) -> Json:
-    entry = balance.post(tx, "refund_failure", refund["amount"], refund["currency"], source=refund["id"])
+    entry = _book(tx, "refund_failure", refund, 1)
     return {**refund, "failure_balance_transaction": entry["id"]}
 
 
@@ -74,9 +74,10 @@ def advance(tx: Transaction, id: str) -> None:
 def retry(tx: Transaction, currency: str) -> None:
     """Pay, oldest first, the refunds that waited for balance in this currency."""
     for refund in reversed(tx.find("refund", status="pending")):
-        if refund["currency"] != currency or refund["balance_transaction"]:
+        amount, home, _ = settled(tx, refund["amount"], refund["currency"])
+        if home != currency or refund["balance_transaction"]:
             continue
-        if balance.available(tx, currency) < refund["amount"]:
+        if balance.available(tx, currency) < amount:
             return
         _complete(tx, _debit(tx, refund))
 
@@ -111,7 +112,8 @@ def _create(call: Call) -> Json:
         "pending_reason": "insufficient_funds",
     }
     tx.add(refund)
-    if balance.available(tx, charge["currency"]) >= amount:
+    debit, home, _ = settled(tx, amount, charge["currency"])
+    if balance.available(tx, home) >= debit:
         refund = _debit(tx, refund)
         if _outcome(tx, charge["id"]) != "pends":
             refund = tx.put({**_without_reason(refund), "status": "succeeded"})
@@ -147,8 +149,14 @@ def _outcome(tx: Transaction, charge: str) -> str:
 
 
 def _debit(tx: Transaction, refund: Json) -> Json:
-    entry = balance.post(tx, "refund", -refund["amount"], refund["currency"], source=refund["id"])
+    entry = _book(tx, "refund", refund, -1)
     return tx.put({**refund, "balance_transaction": entry["id"], "pending_reason": "processing"})
+
+
+def _book(tx: Transaction, type: str, refund: Json, sign: int) -> Json:
+    """What a refund moves on the platform's balance, converted where it does not settle in the charge's currency."""
+    amount, currency, rate = settled(tx, refund["amount"], refund["currency"])
+    return balance.post(tx, type, sign * amount, currency, source=refund["id"], rate=rate)
 
 
 def _complete(tx: Transaction, refund: Json) -> None:

@@ -91,13 +91,14 @@ def _source(tx: Transaction, id: str, amount: int, currency: str) -> Json:
     if charge["status"] != "succeeded":
         raise invalid("source_transaction must be a charge that succeeded.", param="source_transaction")
     charge = charges.book(tx, id) or charge
-    if charge["currency"] != currency:
-        message = f"The transfer must be in the currency its source settled in, {charge['currency']}."
+    booked = tx.need("balance_transaction", charge["balance_transaction"])
+    if booked["currency"] != currency:
+        message = f"The transfer must be in the currency its source settled in, {booked['currency']}."
         raise invalid(message, param="currency")
     # Stripe counts the gross charge, not what is left after its fee or after refunds.
     spent = sum(item["amount"] - item["amount_reversed"] for item in tx.find("transfer", source_transaction=id))
-    if spent + amount > charge["amount"]:
-        left = written(charge["amount"] - spent, currency)
+    if spent + amount > booked["amount"]:
+        left = written(booked["amount"] - spent, currency)
         raise invalid(f"Transfers may not exceed their source_transaction; {left} of it is left.", param="amount")
     return charge
 

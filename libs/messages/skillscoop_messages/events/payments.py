@@ -81,6 +81,7 @@ class SettlementBlocked(AboutMilestone):
         "refund_failed",
         "stripe_unavailable",
         "payment_unposted",
+        "under_review",
     ]
 
 

@@ -1,8 +1,9 @@
 """Routes of contracts: drafting, terms, answers, completion."""
 
 from fastapi import Response
-from skillscoop_chassis.http.problems import documented
+from skillscoop_chassis.http.problems import documented, invalid
 from skillscoop_messages.ids import PREFIXES, new_id
+from skillscoop_messages.money import CURRENCIES
 
 from skillscoop_contracts import projections
 from skillscoop_contracts.api.refusals import invalid_terms
@@ -14,7 +15,15 @@ from skillscoop_contracts.api.requests import (
     TermsRequest,
     lines_of,
 )
-from skillscoop_contracts.api.routes import Nothing, Works, execute, locked_contract, reply_contract, router
+from skillscoop_contracts.api.routes import (
+    Nothing,
+    Works,
+    execute,
+    locked_contract,
+    reply_contract,
+    router,
+    settings_of,
+)
 from skillscoop_contracts.api.shapes import ContractView
 from skillscoop_contracts.domain import commands as c
 from skillscoop_contracts.domain.contract import By
@@ -32,6 +41,8 @@ from skillscoop_contracts.usecases import draft_contract
 )
 async def create_contract(body: CreateContractRequest, work: Works) -> Response:
     """The caller becomes the client. Both can talk at once; the freelancer sees the terms once they are sent."""
+    if body.currency in CURRENCIES and body.currency not in settings_of(work).settlement_currencies:
+        raise invalid("/currency", "currency_unknown", "This currency is not supported.")
     tx = await work.begin()
     command = c.CreateContract(
         by=By("client", work.actor.id),

@@ -1,7 +1,7 @@
 """Routes of milestones: fund, submit, release."""
 
 from fastapi import Response
-from skillscoop_chassis.http.problems import documented, invalid, not_found
+from skillscoop_chassis.http.problems import conflict, documented, invalid, not_found
 from skillscoop_chassis.http.return_urls import check_return_url
 from skillscoop_messages.ids import PREFIXES, new_id
 
@@ -16,12 +16,12 @@ from skillscoop_contracts.api.routes import (
     reader_role,
     reply_milestone,
     router,
+    settings_of,
 )
 from skillscoop_contracts.api.shapes import MilestoneView
 from skillscoop_contracts.api.views import milestone_view, sees_terms
 from skillscoop_contracts.domain import commands as c
 from skillscoop_contracts.repository.loading import read_contract_of_milestone
-from skillscoop_contracts.settings import ContractsSettings
 
 
 @router.get("/v1/milestones/{milestone_id}", response_model=MilestoneView, summary="A milestone", tags=["milestones"])
@@ -49,8 +49,7 @@ async def get_milestone(milestone_id: str, read: Reads) -> Response:
 )
 async def fund_milestone(milestone_id: str, body: FundRequest, work: Moneys) -> Response:
     """The client pays the price, held securely via Stripe. The payment itself is at `/v1/milestones/{id}/payment`."""
-    settings = work.service.settings
-    assert isinstance(settings, ContractsSettings), "this service was built with its own settings"
+    settings = settings_of(work)
     check_return_url(
         "/return_url",
         body.return_url,
@@ -62,6 +61,9 @@ async def fund_milestone(milestone_id: str, body: FundRequest, work: Moneys) -> 
         raise invalid("/return_url", "return_url_unused", "With this method the page that confirms names the place.")
     tx = await work.begin()
     stored, by = await locked_milestone(work, tx, milestone_id)
+    if by.role == "client" and stored.contract.currency not in settings.settlement_currencies:
+        # It was agreed before the setting changed: charged now, the money could not be released.
+        raise conflict("currency_not_settled", "Nothing can be paid in this currency now.", allowed=[])
     command = c.Fund(
         by=by,
         milestone_id=milestone_id,

@@ -5,7 +5,7 @@ from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.problems import documented, unavailable
 
 from skillscoop_contracts.api.requests import PolicyRequest
-from skillscoop_contracts.api.routes import Reads, Works, router
+from skillscoop_contracts.api.routes import Reads, Works, router, settings_of
 from skillscoop_contracts.api.shapes import PolicyView
 from skillscoop_contracts.api.views import policy_view
 from skillscoop_contracts.repository.loading import latest_policy_row
@@ -20,7 +20,7 @@ async def get_policy(read: Reads) -> Response:
     row = await latest_policy_row(tx)
     if row is None:
         raise unavailable("The first policy is still being recorded.")
-    view = policy_view(row)
+    view = policy_view(row, settings_of(read).settlement_currencies)
     return read.reply(view, version=view.version)
 
 
@@ -48,4 +48,4 @@ async def put_policy(body: PolicyRequest, work: Works) -> Response:
     )
     latest = await latest_policy_row(tx)
     assert latest is not None
-    return await work.reply(policy_view(latest), version=change.after.version)
+    return await work.reply(policy_view(latest, settings_of(work).settlement_currencies), version=change.after.version)

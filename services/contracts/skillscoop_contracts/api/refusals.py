@@ -15,6 +15,11 @@ register_codes(
             "Not possible in this state",
             "The contract or milestone stands in a state where this does not start; `allowed` lists what does.",
         ),
+        "currency_not_settled": (
+            409,
+            "Not paid in this currency",
+            "The platform takes no money in the contract's currency any more; what is held already is not affected.",
+        ),
         "revision_changed": (
             409,
             "The terms have changed",

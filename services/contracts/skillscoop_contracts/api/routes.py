@@ -19,6 +19,7 @@ from skillscoop_contracts.domain.contract import By, Role
 from skillscoop_contracts.domain.decide import permit
 from skillscoop_contracts.domain.errors import DomainError
 from skillscoop_contracts.repository.loading import Stored, current_policy, lock_contract, lock_contract_of_milestone
+from skillscoop_contracts.settings import ContractsSettings
 from skillscoop_contracts.tables import ASSIGNMENTS
 from skillscoop_contracts.usecases import carry_out
 
@@ -29,6 +30,13 @@ Moneys = Annotated[Work, Depends(money_transaction, scope="function")]
 Reads = Annotated[Reading, Depends(reading, scope="function")]
 Params = Annotated[PageParams, Depends(page_params)]
 Nothing = EmptyRequest | None
+
+
+def settings_of(asking: Reading | Work) -> ContractsSettings:
+    """This service's settings."""
+    settings = asking.service.settings
+    assert isinstance(settings, ContractsSettings), "this service was built with its own settings"
+    return settings
 
 
 async def locked_contract(work: Work, tx: Transaction, contract_id: str) -> tuple[Stored, By]:

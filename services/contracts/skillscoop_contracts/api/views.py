@@ -142,8 +142,8 @@ def _policy_values(policy: Policy) -> dict[str, Any]:
     }
 
 
-def policy_view(row: Row) -> PolicyView:
-    """The policy in force, out of its row."""
+def policy_view(row: Row, currencies: tuple[str, ...]) -> PolicyView:
+    """The policy in force, out of its row, with the currencies a contract may be made in."""
     return PolicyView(
         id="policy",
         object="policy",
@@ -154,6 +154,7 @@ def policy_view(row: Row) -> PolicyView:
                 exponent=currency.exponent, minimum=currency.minimum, maximum=currency.maximum, step=currency.step
             )
             for code, currency in CURRENCIES.items()
+            if code in currencies
         },
         **_policy_values(policy_of(row["document"])),
     )

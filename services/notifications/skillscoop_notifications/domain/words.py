@@ -37,6 +37,7 @@ _BECAUSE = {
     "refund_failed": "the refund could not be delivered yet and our team looks at it",
     "stripe_unavailable": "Stripe cannot be reached just now",
     "payment_unposted": "the payment is still being booked",
+    "under_review": "our team looks at the payment",
     "card_declined": "the card was declined",
     "insufficient_funds": "the card has insufficient funds",
     "authentication_required": "the bank asked for a confirmation that did not come",

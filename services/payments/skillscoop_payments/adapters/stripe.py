@@ -229,7 +229,8 @@ class StripeGateway:
                 session = await v1.checkout.sessions.retrieve_async(ref, {"expand": stripe_orders.SESSION_EXPANSION})
                 return stripe_shapes.checkout(_plain(session))
             case "refund":
-                return stripe_shapes.refund(_plain(await v1.refunds.retrieve_async(ref)))
+                found_refund = await v1.refunds.retrieve_async(ref, {"expand": stripe_orders.REFUND_EXPANSION})
+                return stripe_shapes.refund(_plain(found_refund))
             case "transfer":
                 return stripe_shapes.transfer(_plain(await v1.transfers.retrieve_async(ref)))
             case "account":

@@ -15,6 +15,7 @@ from skillscoop_payments.domain.orders import (
 
 INTENT_EXPANSION = ["latest_charge.balance_transaction"]
 SESSION_EXPANSION = ["payment_intent.latest_charge.balance_transaction"]
+REFUND_EXPANSION = ["balance_transaction", "failure_balance_transaction"]
 ACCOUNT_INCLUDES = ["configuration.recipient", "requirements"]
 CARDS_ONLY = ["card"]
 
@@ -43,6 +44,7 @@ def parameters(order: Order) -> dict[str, Any]:
                 "amount": order.amount,
                 "reason": "requested_by_customer",
                 "metadata": metadata(order.tag),
+                "expand": REFUND_EXPANSION,
             }
         case RecipientOrder():
             return _recipient(order)

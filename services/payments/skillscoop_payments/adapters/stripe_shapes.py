@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from skillscoop_messages.money import Money
+
 from skillscoop_payments.domain.observations import (
     AccountSeen,
     Booking,
@@ -134,6 +136,8 @@ def refund(body: Json) -> RefundSeen:
         debit_ref=_ref(body.get("balance_transaction")),
         credit_ref=_ref(body.get("failure_balance_transaction")),
         failure=body.get("failure_reason"),
+        debited=_moved(body.get("balance_transaction")),
+        credited=_moved(body.get("failure_balance_transaction")),
     )
 
 
@@ -155,6 +159,11 @@ def account(body: Json) -> AccountSeen:
         tuple(sorted({str(entry["description"]) for entry in entries if entry.get("description")})),
         origin(body),
     )
+
+
+def _moved(entry: Any) -> Money | None:
+    """What a balance transaction moved on our balance, whichever way; None where it is not expanded."""
+    return Money(abs(entry["amount"]), entry["currency"]) if isinstance(entry, Mapping) else None
 
 
 def _ref(value: Any) -> str | None:

@@ -8,11 +8,11 @@ from skillscoop_chassis.access import may_read_for_dispute
 from skillscoop_chassis.http.models import MoneyView
 from skillscoop_chassis.http.problems import documented, invalid, not_found, unavailable
 from skillscoop_messages.database import Transaction
-from skillscoop_messages.money import CURRENCIES, Money, fee_of, is_allowed
+from skillscoop_messages.money import Money, fee_of, is_allowed
 from starlette.responses import Response
 
 from skillscoop_payments import projections
-from skillscoop_payments.api.doors import Audit, Change, Read, audited
+from skillscoop_payments.api.doors import Audit, Change, Read, audited, settings_of
 from skillscoop_payments.api.shapes import LedgerEntryView, LedgerLineView, LedgerView, QuoteRequest, QuoteView
 from skillscoop_payments.domain.ledger import standing
 from skillscoop_payments.repository import ledger as rows
@@ -23,7 +23,7 @@ from skillscoop_payments.tables import DISPUTE_READERS
 router = APIRouter(tags=["payments"])
 
 # What the platform has at Stripe and what Stripe keeps of it are one to the parties: Stripe's costs are not theirs.
-AS_SHOWN = {"stripe_balance": "stripe", "stripe_fees": "stripe", "fee_revenue": "fees"}
+AS_SHOWN = {"stripe_balance": "stripe", "conversion": "stripe", "stripe_fees": "stripe", "fee_revenue": "fees"}
 
 
 @router.get("/v1/contracts/{contract_id}/ledger", response_model=LedgerView, summary="A contract's ledger")
@@ -43,7 +43,8 @@ async def get_ledger(contract_id: str, read: Read, log: Audit) -> Response:
 
 async def ledger_view(tx: Transaction, contract_id: str, currency: str) -> LedgerView:
     """The ledger of a contract."""
-    posted = await rows.of_contract(tx, contract_id)
+    # What stands on our balance for converted money is in another currency, and no part of what the parties share.
+    posted = [line for line in await rows.of_contract(tx, contract_id) if line.currency == currency]
     sums = standing([line.entry for line in posted], await payment_rows.unbooked(tx, contract_id))
 
     def money(amount: int) -> MoneyView:
@@ -89,7 +90,7 @@ def _entry(lines: Sequence[Posted]) -> LedgerEntryView:
 )
 async def quote(body: QuoteRequest, work: Change) -> Response:
     """The fee on a price, before anyone agrees to it."""
-    if body.currency not in CURRENCIES:
+    if body.currency not in settings_of(work).settlement_currencies:
         raise invalid("/currency", "not_allowed", "This currency is not one we settle in.")
     if not is_allowed(Money(body.amount, body.currency)):
         raise invalid("/amount", "out_of_range", "This amount cannot be charged in that currency.")

@@ -5,16 +5,18 @@ impossible in the database. Amounts are positive minor units of one currency; th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from skillscoop_messages.money import Money
 
 from skillscoop_payments.domain.errors import Unbalanced
 
 Side = Literal["debit", "credit"]
 SourceKind = Literal["booking", "operation", "settlement", "payment"]
-Leg = Literal["fund", "refuse", "decide", "transfer", "fee", "refund", "refund_failed"]
+Leg = Literal["fund", "refuse", "decide", "transfer", "fee", "refund", "refund_failed", "convert"]
 
-ASSETS = frozenset({"stripe_balance"})
+ASSETS = frozenset({"stripe_balance", "conversion"})
 EXPENSES = frozenset({"stripe_fees"})
 INCOME = frozenset({"fee_revenue"})
 LIABILITIES = frozenset({"held", "release_due", "refund_due", "suspense"})
@@ -56,6 +58,8 @@ class Journal:
 STRIPE_BALANCE = Account("stripe_balance")
 STRIPE_FEES = Account("stripe_fees")
 FEE_REVENUE = Account("fee_revenue")
+CONVERSION = Account("conversion")
+"""Between two currencies: what the provider took in the one and booked in the other. It never balances by itself."""
 
 
 def held(milestone_id: str) -> Account:
@@ -107,6 +111,41 @@ def check(journal: Journal) -> None:
 def total(lines: Iterable[Line], side: Side) -> int:
     """The sum of one side."""
     return sum(line.amount for line in lines if line.side == side)
+
+
+def fund_converted(
+    booking_ref: str, paid: Money, booked: Money, milestone_id: str, *, cost: int, wanted: bool
+) -> list[Journal]:
+    """A payment in a currency the platform does not settle in: `paid` is owed, `booked` is on our balance for it.
+
+    `cost` is Stripe's, of what was booked.
+    """
+    home = held(milestone_id) if wanted else suspense(milestone_id)
+    return [
+        post("booking", booking_ref, "fund", paid.currency, [(CONVERSION, paid.amount)], [(home, paid.amount)]),
+        post(
+            "booking",
+            booking_ref,
+            "convert",
+            booked.currency,
+            [(STRIPE_BALANCE, booked.amount - cost), (STRIPE_FEES, cost)],
+            [(CONVERSION, booked.amount)],
+        ),
+    ]
+
+
+def converted(journal: Journal, moved: Money) -> list[Journal]:
+    """The same movement where our balance has another currency: `moved` is what Stripe booked there for it."""
+    lines = tuple(
+        Line(CONVERSION, line.side, line.amount) if line.account == STRIPE_BALANCE else line for line in journal.lines
+    )
+    ours = next(line.side for line in journal.lines if line.account == STRIPE_BALANCE)
+    balance, between = [(STRIPE_BALANCE, moved.amount)], [(CONVERSION, moved.amount)]
+    debits, credits = (balance, between) if ours == "debit" else (between, balance)
+    return [
+        replace(journal, lines=lines),
+        post(journal.source_kind, journal.source_id, "convert", moved.currency, debits, credits),
+    ]
 
 
 def fund(booking_ref: str, currency: str, milestone_id: str, *, gross: int, cost: int, wanted: bool) -> Journal:
@@ -213,8 +252,8 @@ def standing(entries: Sequence[Entry], unbooked: int = 0) -> Standing:
         held=_balance(entries, "held") + unbooked,
         in_transit=sum(_balance(entries, kind) for kind in ("suspense", "release_due", "refund_due")),
         released=sum(_of(entries, "credit", kinds={"stripe_balance"}, legs={"transfer"})),
-        refunded=sum(_of(entries, "credit", kinds={"stripe_balance"}, legs={"refund"}))
-        - sum(_of(entries, "debit", kinds={"stripe_balance"}, legs={"refund_failed"})),
+        refunded=sum(_of(entries, "credit", kinds={"stripe_balance", "conversion"}, legs={"refund"}))
+        - sum(_of(entries, "debit", kinds={"stripe_balance", "conversion"}, legs={"refund_failed"})),
         fees=_balance(entries, "fee_revenue"),
         charged_back=0,
     )

@@ -7,6 +7,8 @@ The adapter makes these from the provider's answers; everything past it, webhook
 from dataclasses import dataclass
 from typing import Literal
 
+from skillscoop_messages.money import Money
+
 PaymentStatus = Literal["awaiting_payer", "awaiting_authentication", "processing", "paid", "dead"]
 RefundStatus = Literal["pending", "delivered", "failed", "canceled"]
 Capability = Literal["active", "pending", "restricted", "rejected"]
@@ -14,7 +16,10 @@ Capability = Literal["active", "pending", "restricted", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What the provider booked on our balance for a payment: `amount = net + fee`, `fee` is the provider's own cost."""
+    """What the provider booked on our balance for a payment: `amount = net + fee`, `fee` is the provider's own cost.
+
+    Where the provider converted the payment, `currency` is another one than the client paid in, and so is the amount.
+    """
 
     ref: str
     amount: int
@@ -67,7 +72,11 @@ class TransferSeen:
 
 @dataclass(frozen=True, slots=True)
 class RefundSeen:
-    """A refund. `debit_ref` is set once it left our balance, `credit_ref` once a failed one came back to it."""
+    """A refund. `debit_ref` is set once it left our balance, `credit_ref` once a failed one came back to it.
+
+    `debited` and `credited` are what that moved on our balance, where it is known: another currency and amount than the
+    client's where the provider converts.
+    """
 
     ref: str
     amount: int
@@ -76,6 +85,8 @@ class RefundSeen:
     debit_ref: str | None = None
     credit_ref: str | None = None
     failure: str | None = None
+    debited: Money | None = None
+    credited: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from skillscoop_messages.money import fee_of
+from skillscoop_messages.money import Money, fee_of
 
 from skillscoop_payments.domain.errors import IllegalMove, NothingToRetry, RefundStillOut, SplitDoesNotMatch
 from skillscoop_payments.domain.observations import RefundSeen
@@ -25,10 +25,12 @@ BlockedReason = Literal[
     "refund_failed",
     "stripe_unavailable",
     "payment_unposted",
+    "under_review",
 ]
 
 # What people are told when two legs wait for different things: what only a person can resolve comes first.
 PRIORITY: tuple[BlockedReason, ...] = (
+    "under_review",
     "payment_unposted",
     "payee_not_ready",
     "refund_failed",
@@ -101,16 +103,18 @@ class RefundSent:
 
 @dataclass(frozen=True, slots=True)
 class RefundDebited:
-    """The refund left our balance."""
+    """The refund left our balance, where it moved `moved`."""
 
     debit_ref: str
+    moved: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefundCredited:
-    """A failed refund came back to our balance."""
+    """A failed refund came back to our balance, where it moved `moved`."""
 
     credit_ref: str
+    moved: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +218,12 @@ def give_back(settlement_id: str, payment_id: str, about: About, paid: int) -> S
     return Settlement(settlement_id, payment_id, about, "return", 0, paid, 0, transfer="none", refund="waiting")
 
 
-def advance(settlement: Settlement, *, booked: bool, payee_ready: bool) -> list[Fact]:
-    """Start whatever can start now. `booked`: the ledger has the payment; `payee_ready`: money may be sent there."""
+def advance(settlement: Settlement, *, booked: bool, payee_ready: bool, converted: bool = False) -> list[Fact]:
+    """Start whatever can start now. `booked`: the ledger has the payment; `payee_ready`: money may be sent there.
+
+    `converted`: the provider holds the money in another currency than was agreed. It can go back as it came, but what
+    the freelancer agreed to cannot be sent, and a person has to say what becomes of it.
+    """
     if settlement.state == "completed":
         return []
     if settlement.state == "waiting" and not booked:
@@ -225,6 +233,8 @@ def advance(settlement: Settlement, *, booked: bool, payee_ready: bool) -> list[
     if settlement.transfer == "waiting":
         if settlement.net == 0:
             facts.append(FeeTookAll())
+        elif converted:
+            facts += _block(settlement, "transfer", "under_review")
         elif payee_ready:
             facts.append(TransferSent())
         else:
@@ -250,15 +260,15 @@ def transferred(settlement: Settlement, operation_id: str) -> list[Fact]:
 def refund_seen(settlement: Settlement, seen: RefundSeen) -> list[Fact]:
     """What the provider's present state of the refund means. Seen twice or out of order it means nothing new."""
     if settlement.refund == "failed" and settlement.refund_debited and seen.credit_ref is not None:
-        return [RefundCredited(seen.credit_ref)]
+        return [RefundCredited(seen.credit_ref, seen.credited)]
     if settlement.refund in ("none", "waiting", "failed"):
         return []
     facts: list[Fact] = []
     if seen.debit_ref is not None and not settlement.refund_debited:
-        facts.append(RefundDebited(seen.debit_ref))
+        facts.append(RefundDebited(seen.debit_ref, seen.debited))
     if seen.status in ("failed", "canceled"):
         if seen.credit_ref is not None:
-            facts.append(RefundCredited(seen.credit_ref))
+            facts.append(RefundCredited(seen.credit_ref, seen.credited))
         return _finish(settlement, [*facts, RefundBroke()])
     if seen.status == "pending" and settlement.refund == "sent":
         facts.append(RefundWaits())
@@ -270,8 +280,8 @@ def refund_seen(settlement: Settlement, seen: RefundSeen) -> list[Fact]:
 
 def money_moved(seen: RefundSeen) -> list[Fact]:
     """What a refund means for the books alone: it left our balance, and it came back."""
-    facts: list[Fact] = [] if seen.debit_ref is None else [RefundDebited(seen.debit_ref)]
-    return facts if seen.credit_ref is None else [*facts, RefundCredited(seen.credit_ref)]
+    facts: list[Fact] = [] if seen.debit_ref is None else [RefundDebited(seen.debit_ref, seen.debited)]
+    return facts if seen.credit_ref is None else [*facts, RefundCredited(seen.credit_ref, seen.credited)]
 
 
 def refund_refused(settlement: Settlement) -> list[Fact]:

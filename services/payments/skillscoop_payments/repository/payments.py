@@ -34,7 +34,7 @@ def to_payment(row: RowMapping) -> Payment:
             row["booking_amount"],
             row["booking_fee"],
             row["booking_amount"] - row["booking_fee"],
-            row["currency"],
+            row["booking_currency"] or row["currency"],
         )
         if row["booking_ref"]
         else None
@@ -100,6 +100,7 @@ def _moving(payment: Payment) -> dict[str, Any]:
         "booking_ref": booking.ref if booking else None,
         "booking_amount": booking.amount if booking else None,
         "booking_fee": booking.fee if booking else None,
+        "booking_currency": booking.currency if booking else None,
     }
 
 

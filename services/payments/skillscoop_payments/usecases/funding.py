@@ -13,6 +13,7 @@ from skillscoop_messages.events.contracts import (
     MilestonePaymentRefused,
 )
 from skillscoop_messages.ids import new_id
+from skillscoop_messages.money import Money
 from sqlalchemy import RowMapping
 
 from skillscoop_payments.domain import ledger
@@ -158,17 +159,19 @@ def _tell(tx: Transaction, payment: Payment, fact: payments.Fact) -> None:
 async def _book(tx: Transaction, payment: Payment) -> None:
     booking = payment.booking
     assert booking is not None, "booked"
+    about, wanted = payment.about, payment.refuse_reason is None
+    if payment.converted:
+        LOG.error("payment %s: paid in %s, booked in %s", payment.id, about.currency, booking.currency)
+        paid, booked = Money(payment.paid, about.currency), Money(booking.amount, booking.currency)
+        journals = ledger.fund_converted(booking.ref, paid, booked, about.milestone_id, cost=booking.fee, wanted=wanted)
+        await ledger_rows.post(tx, journals, about, payment.id)
+        return
     journal = ledger.fund(
-        booking.ref,
-        booking.currency,
-        payment.about.milestone_id,
-        gross=booking.amount,
-        cost=booking.fee,
-        wanted=payment.refuse_reason is None,
+        booking.ref, booking.currency, about.milestone_id, gross=booking.amount, cost=booking.fee, wanted=wanted
     )
     if booking.amount != payment.paid:
         LOG.error("payment %s: the provider booked %s, it took %s", payment.id, booking.amount, payment.paid)
-    await ledger_rows.post(tx, [journal], payment.about, payment.id)
+    await ledger_rows.post(tx, [journal], about, payment.id)
 
 
 def _look_at(tx: Transaction, office: Office, payment: Payment) -> datetime | None:

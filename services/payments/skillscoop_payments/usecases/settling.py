@@ -75,7 +75,9 @@ async def give_back(tx: Transaction, office: Office, payment: Payment) -> None:
 async def advance(tx: Transaction, office: Office, payment: Payment, settlement: Settlement, told: Story) -> None:
     """Start whatever can start now."""
     payee = await _payee(tx, settlement) if settlement.transfer == "waiting" and settlement.net else None
-    facts = settlements.advance(settlement, booked=payment.booked, payee_ready=payee is not None and payee.ready)
+    facts = settlements.advance(
+        settlement, booked=payment.booked, payee_ready=payee is not None and payee.ready, converted=payment.converted
+    )
     await _record(tx, office, payment, settlement, facts, told, payee=payee)
 
 
@@ -138,7 +140,7 @@ async def refund_seen(tx: Transaction, office: Office, settlement_id: str, opera
 async def _replaced_refund_seen(tx: Transaction, payment: Payment, settlement: Settlement, seen: RefundSeen) -> None:
     """A refund that another one took the place of: it moves its own money in the books, and nothing else."""
     facts = settlements.money_moved(seen)
-    journals = [journal for fact in facts if (journal := journal_of(settlement, fact)) is not None]
+    journals = [journal for fact in facts for journal in journals_of(settlement, fact)]
     new = [journal for journal in journals if not await ledger_rows.is_posted(tx, journal)]
     if new:
         await ledger_rows.post(tx, new, payment.about, payment.id)
@@ -202,7 +204,7 @@ async def _record(
         # Whatever this call is about: a refund is looked after as long as it has not come to its end.
         look_at = tx.wall() + office.look_after if settlements.awaits_refund(after) else None
         await settlement_rows.save(tx, after, look_at)
-    journals = [journal for fact in facts if (journal := journal_of(after, fact)) is not None]
+    journals = [journal for fact in facts for journal in journals_of(after, fact)]
     if journals:
         await ledger_rows.post(tx, journals, payment.about, payment.id)
     for fact in facts:
@@ -226,6 +228,17 @@ async def _deliver(tx: Transaction, payment: Payment, told: Story) -> None:
         payment = payments.apply(payment, fact)
         _tell(tx, told, payment_event(payment, fact))
     await payment_rows.save(tx, payment, None)
+
+
+def journals_of(settlement: Settlement, fact: settlements.Fact) -> list[Journal]:
+    """What a fact means for the books, in both currencies where the provider converts; empty where no money moved."""
+    journal = journal_of(settlement, fact)
+    if journal is None:
+        return []
+    moved = fact.moved if isinstance(fact, settlements.RefundDebited | settlements.RefundCredited) else None
+    if moved is None or moved.currency == settlement.about.currency:
+        return [journal]
+    return ledger.converted(journal, moved)
 
 
 def journal_of(settlement: Settlement, fact: settlements.Fact) -> Journal | None:

@@ -39,8 +39,7 @@ def look(payment: Payment, seen: PaymentSeen) -> list[Fact]:
     elif payment.state in DEAD and seen.status == "paid":
         facts.append(Held(seen.paid))
     if seen.status == "paid" and seen.booking is not None and not payment.booked:
-        # Booked in another currency it cannot be posted: it stays visibly unposted instead of falsifying the ledger.
-        facts += [Booked(seen.booking)] if seen.booking.currency == payment.about.currency else []
+        facts.append(Booked(seen.booking))
     return facts
 
 

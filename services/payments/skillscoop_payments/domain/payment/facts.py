@@ -86,6 +86,11 @@ class Payment:
         """Whether the provider booked the money on our balance, so that the ledger has it."""
         return self.booking is not None
 
+    @property
+    def converted(self) -> bool:
+        """Whether the provider booked it in another currency than it was paid in: it can go back, but not on."""
+        return self.booking is not None and self.booking.currency != self.about.currency
+
 
 @dataclass(frozen=True, slots=True)
 class Noted:
