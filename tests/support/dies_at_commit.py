@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from skillscoop_chassis.process import serve
-from skillscoop_chassis.sql.engines import Connections
+from skillscoop_chassis.sql.connections import Connections
 from skillscoop_chassis.sql.execution import Checkout
 
 from tests.support.example import build, settings_for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0)
+CHECK_SECONDS = 5.0
+"""How long one check may take; whoever asks is not kept waiting by a server that keeps silent."""
+
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None when all is well, else a short text without secrets."""
 
@@ -64,15 +68,8 @@ class Vitals:
         """What is wrong, by the name of the check; empty when ready."""
         if self.stopping:
             return {"process": "stopping"}
-        found: dict[str, str] = {}
-        for name, check in self.checks.items():
-            try:
-                problem = await check()
-            except Exception as error:
-                problem = type(error).__name__
-            if problem is not None:
-                found[name] = problem
-        return found
+        problems = await asyncio.gather(*(_outcome(check) for check in self.checks.values()))
+        return {name: problem for name, problem in zip(self.checks, problems, strict=True) if problem is not None}
 
     async def render(self) -> bytes:
         """The metrics in Prometheus' text form. A reading that fails leaves its gauges at NaN."""
@@ -88,6 +85,16 @@ class Vitals:
                     self._gauges[name] = Gauge(name, name.replace("_", " "), registry=self.registry)
                 self._gauges[name].set(value)
         return generate_latest(self.registry)
+
+
+async def _outcome(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:g} seconds"
+    except Exception as error:
+        return type(error).__name__
 
 
 def health_routes(vitals: Vitals) -> list[Route]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from skillscoop_chassis.sql.postgres import reachable
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -40,7 +42,8 @@ def _connection(url: str) -> Iterator[sa.Connection]:
     parsed = _sync_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, poolclass=sa.pool.NullPool)
+    arguments = {} if parsed.get_backend_name() == "sqlite" else reachable({})
+    engine = sa.create_engine(parsed, poolclass=sa.pool.NullPool, connect_args=arguments)
     try:
         with engine.connect() as connection:
             yield connection

@@ -16,6 +16,7 @@ from skillscoop_messages.clock import Clocks
 from skillscoop_chassis.health import Vitals
 from skillscoop_chassis.http.idempotency import BusyKeys, purge_keys
 from skillscoop_chassis.settings import ServiceSettings
+from skillscoop_chassis.sql.causes import means_away, plainly
 from skillscoop_chassis.sql.database import SqlDatabase
 
 if TYPE_CHECKING:
@@ -85,8 +86,11 @@ async def repeat(job: Job) -> None:
     while True:
         try:
             await job.run()
-        except Exception:
-            LOG.exception("job %s failed", job.name)
+        except Exception as error:
+            if means_away(error):
+                LOG.warning("job %s waits for the database: %s", job.name, plainly(error))
+            else:
+                LOG.exception("job %s failed", job.name)
         await asyncio.sleep(job.every.total_seconds())
 
 

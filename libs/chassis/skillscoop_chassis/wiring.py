@@ -19,6 +19,8 @@ from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.relay import Relay
 from skillscoop_messages.tables import LATER
 
+from skillscoop_chassis.sql.causes import plainly
+
 if TYPE_CHECKING:
     from skillscoop_chassis.service import Service
 
@@ -136,7 +138,10 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
     """Readiness checks of database, broker, outbox and consumers, and what waits as metrics."""
 
     async def database() -> str | None:
-        await service.database.ping()
+        try:
+            await service.database.prove_writable()
+        except Exception as error:
+            return plainly(error)
         return None
 
     async def broker() -> str | None:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 from skillscoop_chassis import tables
+from skillscoop_chassis.sql.connections import TransactionFailed
 from skillscoop_chassis.sql.database import SqlDatabase, for_update, open_database
-from skillscoop_chassis.sql.engines import TransactionFailed
 from skillscoop_messages import tables as post
 from skillscoop_messages.clock import system_clocks
 from skillscoop_messages.columns import JsonDocument, UtcDateTime

@@ -152,6 +152,9 @@ def problem_for(error: BaseException, database: SqlDatabase) -> Problem:
     if database.is_away(error):
         LOG.warning("the database is away: %s", type(error).__name__)
         return unavailable("The database cannot be reached; please send the same call again.", 2)
+    if database.is_slow(error):
+        LOG.error("a statement took too long: %s", type(error).__name__)
+        return unavailable("This took too long; please send the same call again.", 2)
     LOG.error("unexpected error", exc_info=error)
     return Problem("internal_error", "Something went wrong here. It has been noted.")
 

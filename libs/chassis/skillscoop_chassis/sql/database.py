@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from skillscoop_messages import outbox
 from skillscoop_messages.clock import Clocks
+from skillscoop_messages.ids import new_message_id
+from skillscoop_messages.tables import LATER
 
-from skillscoop_chassis.sql.engines import (
-    Connections,
-    Dialect,
-    means_away,
-    means_conflict,
-    open_connections,
-)
+from skillscoop_chassis.sql.causes import means_away, means_conflict, means_slow
+from skillscoop_chassis.sql.connections import Connections, Dialect
+from skillscoop_chassis.sql.engines import open_connections
 from skillscoop_chassis.sql.execution import Checkout
 
 if TYPE_CHECKING:
@@ -28,6 +26,18 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 Selecting = TypeVar("Selecting", bound=sa.Select[Any])
+PROBE = "readiness"
+_PROBE = sa.insert(LATER).values(
+    subscriber=sa.bindparam("name"),
+    message_id=sa.bindparam("key"),
+    kind="probe",
+    state="probe",
+    due_at=sa.bindparam("now"),
+    first_at=sa.bindparam("now"),
+)
+_PROBE_GONE = sa.delete(LATER).where(
+    LATER.c.subscriber == sa.bindparam("name"), LATER.c.message_id == sa.bindparam("key")
+)
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
@@ -200,17 +210,26 @@ class SqlDatabase:
             await self._connections.end_read(taken)
 
     def is_away(self, error: BaseException) -> bool:
-        """Server gone, restarting, refusing connections, or the pool exhausted."""
+        """Server gone, restarting, refusing, read-only or full, or the pool exhausted."""
         return means_away(error)
 
     def is_conflict(self, error: BaseException) -> bool:
         """Deadlock, serialisation failure, lock timeout, or a busy SQLite file."""
         return means_conflict(error)
 
-    async def ping(self) -> None:
-        """One cheap statement; raises what the driver raises when the database does not answer."""
-        async with self.read() as tx:
-            await tx.execute(sa.text("SELECT 1"))
+    def is_slow(self, error: BaseException) -> bool:
+        """Whether this very work took longer than a statement or a transaction may: a failed try, not an absence."""
+        return means_slow(error)
+
+    async def prove_writable(self) -> None:
+        """Commit a row and its removal. Raises what any writing transaction would raise now.
+
+        Reading proves nothing: a demoted primary and a full disk still answer.
+        """
+        async with self.begin() as tx:
+            place = {"name": PROBE, "key": new_message_id(), "now": tx.wall()}
+            tx.write(_PROBE, place)
+            tx.write(_PROBE_GONE, place)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -15,10 +15,12 @@ from typing import Any
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import _WaitTimeout as WaitTimeout
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.waiting import Ready, Wait
 
+from skillscoop_chassis.sql.causes import NoAnswer, is_stale_plan
 from skillscoop_chassis.sql.execution import Answer, Request
 
 PREPARED_AT_MOST = 200
@@ -26,6 +28,12 @@ PREPARED_AT_MOST = 200
 
 SEEN_AT_MOST = 2_000
 
+ANSWER_SECONDS = 18.0
+"""How long one exchange may take: a little longer than the server lets a statement take (15 s)."""
+
+PREPARED_IS_GONE = "26000"
+
+_Key = tuple[bytes, tuple[int, ...]]
 _PLACE = re.compile(r"%(?:\((\w+)\)s|%)")
 _DEAD = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
 _TUPLES, _SYNC = ExecStatus.TUPLES_OK, ExecStatus.PIPELINE_SYNC
@@ -65,33 +73,46 @@ class Exchange:
         self._driver = driver
         self._pgconn = driver.pgconn
         self._values = Transformer(driver)
-        self._names: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
-        self._seen: set[tuple[bytes, tuple[int, ...]]] = set()
+        self._names: dict[_Key, bytes] = {}
+        self._seen: set[_Key] = set()
         self._numbers = count()
 
     async def __call__(self, requests: Sequence[Request]) -> list[Answer | Exception]:
         """Run statements in their order. The answer of one that failed is its error, and those behind it have none.
 
-        Raises what the driver raises when the connection is lost. Cancelled, the running statement is cancelled too.
+        Raises what the driver raises when the connection is lost, NoAnswer when the server keeps silent for
+        `ANSWER_SECONDS`. Cancelled, the running statement is cancelled too.
         """
-        sent = [self._prepared(*request) for request in requests]
-        results = await self._driver.wait(self._talk(sent))
+        new: dict[_Key, bytes] = {}
+        sent = [self._ready(new, *request) for request in requests]
+        try:
+            results = await self._driver.wait(self._talk(sent), timeout=ANSWER_SECONDS)
+        except WaitTimeout as error:
+            # Nothing is asked of a peer that does not answer, not even to cancel.
+            self._pgconn.finish()
+            raise NoAnswer(f"no answer within {ANSWER_SECONDS:g} seconds") from error
         answers: list[Answer | Exception] = []
         for one in sent:
             result = next(results)
-            if one.new:
-                if result.status in _DEAD:
-                    self._names.pop((one.sql, one.types), None)
-                else:
-                    result = next(results)
+            if one.new and one.name is not None and result.status not in _DEAD:
+                # Only now: what could not be encoded or sent was never prepared.
+                self._names[one.sql, one.types] = one.name
+                result = next(results)
             if result.status in _DEAD:
-                answers.append(error_from_result(result, encoding=self._driver.info.encoding))
-                self._forget_unprepared(sent[len(answers) :])
+                answers.append(self._failure(result))
                 return answers
             answers.append(self._answer(result))
         return answers
 
-    def _prepared(self, sql: str, bound: Mapping[str, Any] | None) -> _Sent:
+    def _failure(self, result: Any) -> Exception:
+        error = error_from_result(result, encoding=self._driver.info.encoding)
+        if error.sqlstate == PREPARED_IS_GONE or is_stale_plan(error):
+            # What this connection has prepared fits no more: everything is prepared anew, under new names.
+            self._names.clear()
+        return error
+
+    def _ready(self, new: dict[_Key, bytes], sql: str, bound: Mapping[str, Any] | None) -> _Sent:
+        """One statement ready to be sent; `new` holds the names this exchange prepares. Remembers nothing but it."""
         text, names = _numbered(sql)
         values: Any = None
         types: tuple[int, ...] = ()
@@ -102,20 +123,14 @@ class Exchange:
             types, formats = self._values.types or (), self._values.formats
         one = _Sent(text, values, types, formats)
         key = (text, types)
-        one.name = self._names.get(key)
-        if one.name is None and key in self._seen and len(self._names) < PREPARED_AT_MOST:
-            # Known from here on: the same statement may stand in this exchange a second time.
-            one.name = self._names[key] = b"s%d" % next(self._numbers)
+        # The same statement may stand in this exchange a second time.
+        one.name = self._names.get(key) or new.get(key)
+        if one.name is None and key in self._seen and len(self._names) + len(new) < PREPARED_AT_MOST:
+            one.name = new[key] = b"s%d" % next(self._numbers)
             one.new = True
         if len(self._seen) < SEEN_AT_MOST:
             self._seen.add(key)
         return one
-
-    def _forget_unprepared(self, skipped: Sequence[_Sent]) -> None:
-        """Nothing behind a failed statement was looked at."""
-        for one in skipped:
-            if one.new:
-                self._names.pop((one.sql, one.types), None)
 
     def _talk(self, sent: Sequence[_Sent]) -> Generator[Wait, Ready | int, Any]:
         connection = self._pgconn
@@ -129,25 +144,40 @@ class Exchange:
                 connection.send_query_params(
                     one.sql, one.values, param_types=one.types or None, param_formats=one.formats
                 )
-        connection.pipeline_sync()
-        while connection.flush():
-            if (yield Wait.RW) & Ready.R:
-                connection.consume_input()
-        results = []
-        while True:
-            while connection.is_busy():
-                yield Wait.R
-                connection.consume_input()
-            result = connection.get_result()
-            if result is None:
-                if connection.status == ConnStatus.BAD:
-                    raise OperationalError("the connection is lost")
-            elif result.status == _SYNC:
-                break
-            else:
-                results.append(result)
+        results: list[Any] = []
+        try:
+            connection.pipeline_sync()
+            while connection.flush():
+                if (yield Wait.RW) & Ready.R:
+                    connection.consume_input()
+            while True:
+                while connection.is_busy():
+                    yield Wait.R
+                    connection.consume_input()
+                result = connection.get_result()
+                if result is None:
+                    if connection.status == ConnStatus.BAD:
+                        raise OperationalError("the connection is lost")
+                elif result.status == _SYNC:
+                    break
+                else:
+                    results.append(result)
+        except OperationalError as error:
+            raise self._last_words(results) or error from None
         connection.exit_pipeline_mode()
         return iter(results)
+
+    def _last_words(self, results: list[Any]) -> Exception | None:
+        """What the server said before it ended the connection, where that has arrived."""
+        connection = self._pgconn
+        while not connection.is_busy() and (result := connection.get_result()) is not None:
+            results.append(result)
+        errors = [
+            error_from_result(result, encoding=self._driver.info.encoding)
+            for result in results
+            if result.status == ExecStatus.FATAL_ERROR
+        ]
+        return next((error for error in reversed(errors) if error.sqlstate), None)
 
     def _answer(self, result: Any) -> Answer:
         if result.status != _TUPLES:

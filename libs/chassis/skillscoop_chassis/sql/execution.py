@@ -8,6 +8,7 @@ defaults, generated keys) takes SQLAlchemy's way, on the same connection and in 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -16,6 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import greenlet_spawn
+
+from skillscoop_chassis.sql.causes import NoAnswer, means_away
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 Request = tuple[str, Any]
@@ -41,11 +44,12 @@ class Rows(IteratorResult[Any]):
 class _Columns:
     """How the columns of one statement's result are named and converted."""
 
-    __slots__ = ("_index", "metadata", "processors")
+    __slots__ = ("_index", "metadata", "processors", "width")
 
     def __init__(self, compiled: SQLCompiler, description: Any, dialect: sa.Dialect) -> None:
         known: Any = compiled._result_columns
         names = [column[0] for column in description]
+        self.width = len(names)
         by_place = compiled._ordered_columns and len(known) == len(names)
         by_name = {} if by_place else {entry.keyname: entry for entry in known}
         entries = list(known) if by_place else [by_name.get(name) for name in names]
@@ -150,13 +154,27 @@ class Checkout:
     Statements whose answers nobody waits for are queued: they travel ahead of the next one that is waited for.
     """
 
-    __slots__ = ("_answered", "_queue", "_run", "_statements", "_unless", "connection", "driver")
+    __slots__ = (
+        "_answered",
+        "_deadline",
+        "_queue",
+        "_run",
+        "_statements",
+        "_unless",
+        "connection",
+        "driver",
+        "spoiled",
+    )
 
-    def __init__(self, connection: sa.Connection, driver: Any, statements: Statements, run: Run) -> None:
+    def __init__(
+        self, connection: sa.Connection, driver: Any, statements: Statements, run: Run, deadline: float | None = None
+    ) -> None:
         self.connection = connection
         self.driver = driver
+        self.spoiled = False
         self._statements = statements
         self._run = run
+        self._deadline = deadline
         self._queue: list[Request] = []
         self._unless: dict[int, type[Exception]] = {}
         self._answered: list[Answer] = []
@@ -213,11 +231,22 @@ class Checkout:
         planned = self._statements.plan(statement, parameters)
         if planned is None:
             await self.flush()
-            return cast("sa.CursorResult[Any]", await greenlet_spawn(self.connection.execute, statement, parameters))
+            return cast("sa.CursorResult[Any]", await self._by_sqlalchemy(statement, parameters))
         rows, columns, count = await self._answer(*planned)
         if columns is None:
             return cast("sa.CursorResult[Any]", Rows(_NO_COLUMNS, iter(()), count))
         return cast("sa.CursorResult[Any]", Rows(columns.metadata, map(columns.row, rows), count))
+
+    async def _by_sqlalchemy(self, statement: Any, parameters: Parameters) -> Any:
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await greenlet_spawn(self.connection.execute, statement, parameters)
+        except TimeoutError as error:
+            self.spoiled = True
+            raise NoAnswer("the server does not answer") from error
+        except sa.exc.DBAPIError as error:
+            self.spoiled = self.spoiled or means_away(error)
+            raise
 
     async def rows(self, statement: Any, parameters: Parameters = None) -> Sequence[sa.RowMapping]:
         """The rows of one statement, run behind what is queued."""
@@ -243,9 +272,11 @@ class Checkout:
     def _columns(self, plan: _Plan, answer: Answer) -> _Columns | None:
         if answer[1] is None:
             return None
-        if plan.columns is None:
-            plan.columns = _Columns(plan.compiled, answer[1](), self._statements.dialect)
-        return plan.columns
+        columns = plan.columns
+        # A table may have got a column since: `*` answers with one more, on this connection or on all.
+        if columns is None or (answer[0] and len(answer[0][0]) != columns.width):
+            columns = plan.columns = _Columns(plan.compiled, answer[1](), self._statements.dialect)
+        return columns
 
     async def _answer(self, plan: _Plan, requests: Sequence[Request]) -> tuple[Sequence[Any], _Columns | None, int]:
         answers = (await self._answers(requests))[-len(requests) :]
@@ -273,15 +304,18 @@ class Checkout:
         return known
 
     def explained(self, error: Exception, sql: str | None = None) -> BaseException:
-        """`error` of the driver as SQLAlchemy's."""
+        """`error` of the driver as SQLAlchemy's. One that means the database is away spoils the connection."""
         dialect = self._statements.dialect
         base = dialect.loaded_dbapi.Error
-        if not isinstance(error, base):
-            return error
-        broken = bool(getattr(self.driver, "closed", False))
-        return sa.exc.DBAPIError.instance(
-            sql, None, error, base, hide_parameters=True, connection_invalidated=broken, dialect=dialect
-        )
+        explained: BaseException = error
+        if isinstance(error, base):
+            broken = bool(getattr(self.driver, "closed", False))
+            explained = sa.exc.DBAPIError.instance(
+                sql, None, error, base, hide_parameters=True, connection_invalidated=broken, dialect=dialect
+            )
+        # Such a session may never get better: one that was opened read-only stays so.
+        self.spoiled = self.spoiled or means_away(explained)
+        return explained
 
 
 _NO_COLUMNS = SimpleResultMetaData([])

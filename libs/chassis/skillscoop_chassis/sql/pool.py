@@ -9,12 +9,17 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.util import greenlet_spawn
 
+from skillscoop_chassis.sql.causes import NoAnswer
 from skillscoop_chassis.sql.execution import Checkout, Run, Statements
 
 T = TypeVar("T")
 
 WAIT_SECONDS = 5.0
 """How long a caller waits for a free connection before the database counts as away."""
+
+CLOSE_SECONDS = 2.0
+OPEN_SECONDS = 10.0
+"""How long opening one may take, its first statements included."""
 
 
 async def uncancelled(work: Awaitable[T]) -> T:
@@ -40,12 +45,13 @@ class Pool:
     """Connections of one engine. The one used last is taken first, so its prepared statements stay warm.
 
     Connections are not tested before use: one that lost its server fails its first statement, and then the idle ones
-    are let go too, for they lost the same server.
+    are let go too, for they lost the same server. `deadline` is how many seconds an answer may take.
     """
 
-    def __init__(self, engine: sa.Engine, size: int, run: Callable[[Any], Run]) -> None:
+    def __init__(self, engine: sa.Engine, size: int, run: Callable[[Any], Run], deadline: float | None = None) -> None:
         self._engine = engine
         self._run = run
+        self._deadline = deadline
         self._statements = Statements(engine)
         self._idle: list[Checkout] = []
         self._free = asyncio.Semaphore(size)
@@ -64,12 +70,16 @@ class Pool:
         if self._idle:
             return self._idle.pop()
         try:
-            connection = await greenlet_spawn(self._engine.connect)
+            async with asyncio.timeout(OPEN_SECONDS):
+                connection = await greenlet_spawn(self._engine.connect)
+        except TimeoutError as error:
+            self._free.release()
+            raise NoAnswer("the server does not answer") from error
         except BaseException:
             self._free.release()
             raise
         driver = connection.connection.driver_connection
-        return Checkout(connection, driver, self._statements, self._run(driver))
+        return Checkout(connection, driver, self._statements, self._run(driver), self._deadline)
 
     def give_back(self, taken: Checkout) -> None:
         """Return a clean connection; one that comes back after `close` is closed too."""
@@ -98,6 +108,9 @@ class Pool:
 
 async def _close(taken: Checkout) -> None:
     try:
+        # By the driver, which waits for its thread; SQLAlchemy then only forgets it.
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await taken.driver.close()
         if not taken.connection.invalidated:
             await greenlet_spawn(taken.connection.invalidate)
         await greenlet_spawn(taken.connection.close)

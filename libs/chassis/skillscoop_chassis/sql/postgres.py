@@ -1,0 +1,146 @@
+"""PostgreSQL through psycopg: two small pools, and sessions that owe nothing to the server's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from skillscoop_chassis.sql.connections import Dialect, TransactionFailed, settled
+from skillscoop_chassis.sql.exchange import ANSWER_SECONDS, Exchange, is_clean
+from skillscoop_chassis.sql.execution import Checkout
+from skillscoop_chassis.sql.pool import Pool, uncancelled
+
+PARSED_BY = {
+    "client_encoding": "UTF8",
+    "datestyle": "ISO,YMD",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "xmlbinary": "base64",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+}
+"""How values travel and what statements mean: never left to the settings of a server, a database or a role. Whether
+the session may write is left to them: a server that was made read-only must stay so."""
+
+LIMITS = {
+    "statement_timeout": "15s",
+    "lock_timeout": "4s",
+    "idle_in_transaction_session_timeout": "20s",
+}
+"""No statement, lock or forgotten transaction lasts long."""
+
+CONNECT_SECONDS = 5
+IDLE, IN_ERROR = 0, 3
+"""libpq's PQTRANS_IDLE and PQTRANS_INERROR."""
+
+
+def reachable(session: Mapping[str, str]) -> dict[str, Any]:
+    """Connection arguments of libpq: our session settings, and a connection that notices when its peer is gone."""
+    settings = {**PARSED_BY, **session}
+    return {
+        "options": " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items()),
+        "connect_timeout": CONNECT_SECONDS,
+        "keepalives": 1,
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": int(ANSWER_SECONDS * 1000),
+    }
+
+
+class PostgresConnections:
+    """Two small pools: writers, and read-only readers without transactions.
+
+    Readers run in the driver's autocommit with `default_transaction_read_only`, so a read costs one round trip and
+    can never write.
+    """
+
+    dialect: Dialect = "postgresql"
+
+    def __init__(self, url: sa.URL, service: str, pool: int) -> None:
+        readers = max(1, pool * 3 // 8)
+        writers = max(1, pool - readers)
+        self._writers = Pool(self._engine(url, service, {}), writers, Exchange, ANSWER_SECONDS)
+        only_read = {"default_transaction_read_only": "on"}
+        readonly = self._engine(url, service, only_read, isolation_level="AUTOCOMMIT")
+        self._readers = Pool(readonly, readers, Exchange, ANSWER_SECONDS)
+
+    @staticmethod
+    def _engine(url: sa.URL, service: str, session: dict[str, str], **options: Any) -> sa.Engine:
+        return sa.create_engine(
+            url,
+            _is_async=True,
+            poolclass=sa.pool.NullPool,
+            pool_reset_on_return=None,
+            use_native_hstore=False,
+            hide_parameters=True,
+            connect_args={
+                **reachable({**LIMITS, **session}),
+                # Exchange prepares; a rollback would make the driver forget all prepared statements, its own or not.
+                "prepare_threshold": None,
+                "application_name": f"skillscoop-{service}",
+            },
+            **options,
+        )
+
+    async def begin(self) -> Checkout:
+        taken = await self._writers.take()
+        taken.say("BEGIN")
+        return taken
+
+    async def commit(self, taken: Checkout) -> None:
+        status = taken.driver.pgconn.transaction_status
+        # PostgreSQL answers COMMIT of a failed transaction with a silent ROLLBACK.
+        if status == IN_ERROR:
+            raise TransactionFailed("the transaction failed before and cannot be committed")
+        if status == IDLE and taken.queued == 1:
+            taken.forget()
+            return
+        if taken.doubtful:
+            await taken.flush()
+        taken.say("COMMIT")
+        await taken.flush()
+
+    async def rollback(self, taken: Checkout) -> None:
+        await uncancelled(self._undo(taken))
+
+    async def _undo(self, taken: Checkout) -> None:
+        taken.forget()
+        # A cancelled exchange may have left the connection in the middle of its answer.
+        if taken.spoiled or not is_clean(taken.driver):
+            await self._writers.drop(taken)
+            return
+        try:
+            if taken.driver.pgconn.transaction_status != IDLE:
+                taken.say("ROLLBACK")
+                await taken.flush()
+            await settled(taken)
+        except Exception:
+            await self._writers.drop(taken)
+            return
+        self._writers.give_back(taken)
+
+    async def release(self, taken: Checkout) -> None:
+        await settled(taken)
+        self._writers.give_back(taken)
+
+    async def read(self) -> Checkout:
+        return await self._readers.take()
+
+    async def end_read(self, taken: Checkout) -> None:
+        if taken.spoiled or not is_clean(taken.driver) or taken.driver.pgconn.transaction_status != IDLE:
+            await uncancelled(self._readers.drop(taken))
+            return
+        await settled(taken)
+        self._readers.give_back(taken)
+
+    async def close(self) -> None:
+        await self._writers.close()
+        await self._readers.close()
