@@ -49,7 +49,7 @@ class MessageView(Resource):
 
 
 class ParticipantView(View):
-    """A party of a conversation; `name` is null while they have not told one."""
+    """A party of a conversation; `name` is null while they told none, and for a freelancer who has not acted yet."""
 
     user_id: str
     role: Literal["client", "freelancer"]

@@ -17,6 +17,13 @@ CONVERSATIONS = sa.Table(
     sa.Column("freelancer_id", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("readers", JsonDocument, nullable=False, comment="users of our team who may read it now"),
+    sa.Column(
+        "freelancer_acted",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="whether the named freelancer ever wrote or moved anything; before, nobody learns their name",
+    ),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),

@@ -261,6 +261,30 @@ async def test_several_milestones_are_funded_at_once(job: Job) -> None:
     assert len({one.funding_id for one in job.stage.heard(told.MilestoneFundingRequested)}) == 2
 
 
+async def test_naming_somebody_tells_nothing_of_their_payout_account(job: Job) -> None:
+    """Given two people named in drafts: Ben, who cannot be paid, and Kim, who can
+    When the client looks at both contracts and their milestones before anybody acted on them
+    Then they look alike; Ben himself is told; and once Ben approved, the client is told too.
+    """
+    active = payments.PayoutAccountChanged(payout_account_id=new_id("pac"), user_id="kim", state="active")
+    await job.stage.hear(active)
+    bens, kims = await job.proposed(12_500), await job.draft(12_500, freelancer_id="kim")
+    await job.post(ADA, f"/v1/contracts/{kims['id']}/send")
+    shown = []
+    for drafted in (bens, kims):
+        contract = (await job.get(ADA, f"/v1/contracts/{drafted['id']}")).json()
+        milestone = await job.milestone(contract["milestones"][0]["id"])
+        listed = next(one for one in (await job.get(ADA, "/v1/contracts")).json()["data"] if one["id"] == drafted["id"])
+        shown.append([drafted["warnings"], contract["warnings"], milestone["warnings"], listed["warnings"]])
+    assert shown == [[[], [], [], []]] * 2
+    own = (await job.get(BEN, f"/v1/contracts/{bens['id']}")).json()
+    assert own["warnings"] == [{"code": "payee_not_ready"}]
+    approved = (await job.approve(bens["id"], bens["revision"])).json()
+    assert approved["warnings"] == [{"code": "payee_not_ready"}]
+    seen = (await job.get(ADA, f"/v1/contracts/{bens['id']}")).json()
+    assert seen["warnings"] == [{"code": "payee_not_ready"}]
+
+
 async def test_the_payee_who_cannot_be_paid_yet_is_a_warning(job: Job) -> None:
     contract = await job.active(12_500)
     assert {"code": "payee_not_ready"} in contract["warnings"]

@@ -56,6 +56,10 @@ class Story:
             expires_at=NOON,
         )
 
+    def changes_requested(self) -> Event:
+        """The freelancer wants other terms."""
+        return contracts.TermsChangesRequested(**self.about, revision=1, comment="Two weeks more, please.")
+
     def funded(self) -> Event:
         """The money is held."""
         return contracts.MilestoneFunded(

@@ -124,6 +124,39 @@ async def test_news_may_overtake_the_contract_itself(stage: OneService) -> None:
     assert [one["card"]["type"] for one in shown] == ["contract.created", "milestone.funded"]
 
 
+@pytest.mark.parametrize("act", ["message", "answer"])
+async def test_naming_somebody_tells_nothing_about_them(stage: OneService, act: str) -> None:
+    """Given Ben, who told us his name, is named as freelancer in a draft and has read what the client wrote
+    When the client looks at the conversation and at their notices
+    Then they learn neither his name nor that he reads, until he wrote or moved something himself.
+    """
+    await stage.call(BEN, "PUT", "/v1/me/contact", {"email": None, "name": "Benedict Ocean"})
+    story = Story()
+    await stage.hear(story.created())
+    await stage.hear(story.proposed())
+    thread = await conversation(stage, ADA, story)
+    path = f"/v1/conversations/{thread['id']}"
+    await stage.call(ADA, "POST", f"{path}/messages", {"text": "Are you there?"})
+    await stage.call(BEN, "POST", f"{path}/read")
+
+    named = await conversation(stage, ADA, story)
+    notices = (await stage.call(ADA, "GET", "/v1/notifications")).json()["data"]
+    assert named["participants"][1] == {"user_id": BEN, "role": "freelancer", "name": None}
+    assert named["other_read_up_to"] is None
+    assert "Benedict" not in str(notices)
+    assert (await conversation(stage, BEN, story))["participants"][1]["name"] == "Benedict Ocean"
+
+    if act == "message":
+        await stage.call(BEN, "POST", f"{path}/messages", {"text": "Yes"})
+    else:
+        await stage.hear(story.changes_requested())
+        titles = [one["title"] for one in (await stage.call(ADA, "GET", "/v1/notifications")).json()["data"]]
+        assert "Benedict Ocean asks" in titles[0]
+    acted = await conversation(stage, ADA, story)
+    assert acted["participants"][1]["name"] == "Benedict Ocean"
+    assert acted["other_read_up_to"] is not None
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_stranger_hears_what_one_hears_of_nothing(stage: OneService, method: str) -> None:
     story = Story()

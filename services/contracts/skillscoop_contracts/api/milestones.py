@@ -19,7 +19,7 @@ from skillscoop_contracts.api.routes import (
     settings_of,
 )
 from skillscoop_contracts.api.shapes import MilestoneView
-from skillscoop_contracts.api.views import milestone_view, sees_terms
+from skillscoop_contracts.api.views import as_seen_by, milestone_view, sees_terms
 from skillscoop_contracts.domain import commands as c
 from skillscoop_contracts.repository.loading import read_contract_of_milestone
 
@@ -33,7 +33,7 @@ async def get_milestone(milestone_id: str, read: Reads) -> Response:
     milestone = stored.contract.milestone(milestone_id) if stored else None
     if stored is None or milestone is None or not sees_terms(stored.contract, role):
         raise not_found()
-    answer = read.reply(milestone_view(stored, milestone, tx.now()))
+    answer = read.reply(milestone_view(as_seen_by(stored, role), milestone, tx.now()))
     # What may happen next also moves with the contract and the clock, so the tag is for If-Match, not for caching.
     answer.headers["ETag"] = f'"{milestone.version}"'
     return answer

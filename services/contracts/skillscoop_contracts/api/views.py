@@ -1,5 +1,6 @@
 """How the domain's values become answers, and what each reader sees of them."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -165,8 +166,15 @@ def sees_terms(contract: Contract, role: Role) -> bool:
     return role != "freelancer" or contract.state != "draft"
 
 
+def as_seen_by(stored: Stored, role: Role) -> Stored:
+    """Whether a freelancer can be paid is nobody else's business before they approved terms of the contract."""
+    unknown = role != "freelancer" and stored.contract.policy is None
+    return replace(stored, payee_ready=True) if unknown else stored
+
+
 def contract_view(stored: Stored, role: Role, policy: Policy, now: datetime) -> ContractView:
     """A contract as this reader sees it; `policy` counts until the contract has its own."""
+    stored = as_seen_by(stored, role)
     contract = stored.contract
     open_terms = sees_terms(contract, role)
     milestones = contract.milestones if open_terms else ()

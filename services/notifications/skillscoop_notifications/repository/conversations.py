@@ -78,6 +78,13 @@ async def retitle(tx: Transaction, conversation_id: str, title: str) -> None:
     )
 
 
+async def note_freelancer_acted(tx: Transaction, conversation_ids: Sequence[str]) -> None:
+    """Note that the named freelancers of these conversations wrote or moved something."""
+    if conversation_ids:
+        acted = CONVERSATIONS.update().where(_C.id.in_(conversation_ids)).values(freelancer_acted=True)
+        await tx.execute(acted)
+
+
 async def last_of_roots(tx: Transaction, conversation_ids: Sequence[str]) -> dict[tuple[str, str], tuple[int, int]]:
     """The highest sequence and place among the cards of each (conversation, root)."""
     if not conversation_ids:

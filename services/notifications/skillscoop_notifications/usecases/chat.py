@@ -73,6 +73,8 @@ async def post_message(tx: Transaction, conversation_id: str, author: Actor, tex
         "created_at": now,
     }
     await conversations.add_message(tx, row)
+    if author.id == thread["freelancer_id"] and not thread["freelancer_acted"]:
+        await conversations.note_freelancer_acted(tx, [conversation_id])
     data = message_view(row).model_dump_json()
     items = message_items(thread, data)
     await feed.say(tx, sorted(items))
@@ -125,6 +127,8 @@ def _view(
 ) -> ConversationView:
     client, freelancer = thread["client_id"], thread["freelancer_id"]
     other = {client: freelancer, freelancer: client}.get(user_id)
+    # Being named by a client says nothing about a person: they are shown once they took part themselves.
+    known = thread["freelancer_acted"] or user_id == freelancer
     return ConversationView(
         id=thread["id"],
         version=thread["version"],
@@ -134,10 +138,10 @@ def _view(
         title=thread["title"],
         participants=[
             ParticipantView(user_id=client, role="client", name=names.get(client)),
-            ParticipantView(user_id=freelancer, role="freelancer", name=names.get(freelancer)),
+            ParticipantView(user_id=freelancer, role="freelancer", name=names.get(freelancer) if known else None),
         ],
         last_message=None if last is None else message_view(last),
         # Our team has no marks of its own: nothing is addressed to it.
         unread_count=unread.get(thread["id"], 0) if other is not None else 0,
-        other_read_up_to=marks.get((thread["id"], other)) if other is not None else None,
+        other_read_up_to=marks.get((thread["id"], other)) if other is not None and known else None,
     )

@@ -90,9 +90,10 @@ async def tell(tx: Transaction, batch: Sequence[News]) -> Told:
     """Write all that these events lead to. What was told before, to whom, is not told again."""
     batch = sorted(batch, key=lambda news: (news.time, news.sequence))
     threads = await threads_of(tx, [news.data for news in batch])
+    acted = await _note_acts(tx, batch, threads)
     known = await _people(tx, batch, threads)
     cards = await _add_cards(tx, batch, threads)
-    notices, letters = await _add_notices(tx, batch, threads, known)
+    notices, letters = await _add_notices(tx, batch, threads, known, acted)
     items: list[Item] = []
     for news in batch:
         items += cards.get(news.event_id, [])
@@ -128,6 +129,7 @@ def opened(fact: Mapping[str, Any], at: datetime) -> dict[str, Any]:
         "freelancer_id": fact["freelancer_id"],
         "title": fact["title"],
         "readers": [],
+        "freelancer_acted": False,
         "version": 1,
         "created_at": at,
         "updated_at": at,
@@ -215,7 +217,11 @@ async def _give_places(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
 
 
 async def _add_notices(
-    tx: Transaction, batch: Sequence[News], threads: Threads, known: Mapping[str, Mapping[Any, Any]]
+    tx: Transaction,
+    batch: Sequence[News],
+    threads: Threads,
+    known: Mapping[str, Mapping[Any, Any]],
+    acted: frozenset[str],
 ) -> tuple[dict[str, list[Item]], list[dict[str, Any]]]:
     """Insert the notices of a batch; what that says on the streams by event id, and the mail it leads to.
 
@@ -225,7 +231,7 @@ async def _add_notices(
     own: set[str] = set()
     tellings: dict[str, Telling] = {}
     for news in batch:
-        names = _names(news, threads, known)
+        names = _names(news, known, acted)
         for role in sorted(news.roles):
             notice = notice_for(news.telling, _role(role), news.actor)
             if notice is None:
@@ -262,12 +268,23 @@ def _role(role: str) -> Role:
     return "client" if role == "client" else "freelancer" if role == "freelancer" else "support"
 
 
-def _names(news: News, threads: Threads, known: Mapping[str, Mapping[Any, Any]]) -> dict[str, str]:
+async def _note_acts(tx: Transaction, batch: Sequence[News], threads: Threads) -> frozenset[str]:
+    """The contracts of this batch whose freelancer has acted by now: with a message, or with a move of theirs."""
+    before = {contract_id for contract_id, thread in threads.items() if thread["freelancer_acted"]}
+    now = {news.contract_id for news in batch if news.contract_id is not None and news.actor == "freelancer"}
+    await conversations.note_freelancer_acted(tx, [threads[one]["id"] for one in sorted(now - before)])
+    return frozenset(before | now)
+
+
+def _names(news: News, known: Mapping[str, Mapping[Any, Any]], acted: frozenset[str]) -> dict[str, str]:
+    """The parties' names as a notice may say them: whoever was only named by a client stays "the freelancer"."""
+
     def name(field: str) -> str | None:
         person = known.get(news.data.get(field, ""))
         return None if person is None else person["name"]
 
-    return names_of(name("client_id"), name("freelancer_id"), news.actor)
+    shown = news.contract_id is None or news.contract_id in acted
+    return names_of(name("client_id"), name("freelancer_id") if shown else None, news.actor)
 
 
 def _notice_row(news: News, role: str, user_id: str, text: Notice, now: datetime) -> dict[str, Any]:
