@@ -35,7 +35,7 @@ def build(settings: ContractsSettings, *, clocks: Clocks | None = None, transpor
             topology=settings.topology,
         ),
         subscribers=list(subscribers.SUBSCRIBERS),
-        alarms=dict(usecases.ALARMS),
+        alarms=dict(usecases.TIMERS),
         resources=[_first_policy(database)],
     )
     create_app(service, [api.router], api.PUBLIC_PATHS)

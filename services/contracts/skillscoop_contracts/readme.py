@@ -5,7 +5,7 @@ from pathlib import Path
 from skillscoop_messages.registry import ENTRIES, EVENTS, SUBSCRIPTIONS
 
 from skillscoop_contracts.domain.diagram import mermaid
-from skillscoop_contracts.usecases import ALARMS
+from skillscoop_contracts.usecases import TIMERS
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- made from the code -->\n", "<!-- end -->\n"
@@ -29,8 +29,8 @@ def generated() -> str:
         *(f"- `{entry.type}`: {_first_line(entry.event.__doc__)}" for entry in said),
         "\n## Events in\n",
         *(f"- `{one.name}`: {', '.join(f'`{name}`' for name in one.types if name in EVENTS)}" for one in heard),
-        "\n## Alarms\n",
-        *(f"- `{name}`: {_first_line(handle.__doc__)}" for name, handle in ALARMS.items()),
+        "\n## Timers\n",
+        *(f"- `{name}`: {_first_line(handle.__doc__)}" for name, handle in TIMERS.items()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""What others said and what we do about it: one function per queue. Alarms stand in `usecases.ALARMS`."""
+"""What others said and what we do about it: one function per queue. Timers stand in `usecases.TIMERS`."""
 
 from typing import Any
 
@@ -11,10 +11,12 @@ from skillscoop_messages.events import disputes, payments
 from skillscoop_messages.ids import PREFIXES, new_id
 
 from skillscoop_contracts import projections
-from skillscoop_contracts.domain import commands as c
 from skillscoop_contracts.domain.contract import By
-from skillscoop_contracts.domain.decisions.delivery import ImpossibleDelivery
-from skillscoop_contracts.domain.errors import UnknownObject
+from skillscoop_contracts.domain.delivery import FinishSettlement, NoteSettlementBlocked
+from skillscoop_contracts.domain.disputes import FreezeForDispute, SettleDispute, UnfreezeForDispute
+from skillscoop_contracts.domain.errors import ImpossibleDelivery, UnknownObject
+from skillscoop_contracts.domain.funding import NotePaymentHeld, NotePaymentOver, NotePaymentReturned
+from skillscoop_contracts.domain.table import Command
 from skillscoop_contracts.repository.loading import lock_contract
 from skillscoop_contracts.usecases import carry_out
 
@@ -22,7 +24,7 @@ from skillscoop_contracts.usecases import carry_out
 async def _react(
     tx: Transaction,
     contract_id: str,
-    command: c.Command,
+    command: Command,
     *,
     funding_id: str | None = None,
     dispute_id: str | None = None,
@@ -50,27 +52,27 @@ async def record_answer_of_payment(
     event = message.data
     if isinstance(event, payments.PaymentRequiresAction):
         return
-    command: c.Command
+    command: Command
     if isinstance(event, payments.PaymentHeld):
-        command = c.NotePaymentHeld(event.milestone_id, event.funding_id, event.payment_id, event.paid, event.currency)
+        command = NotePaymentHeld(event.milestone_id, event.funding_id, event.payment_id, event.paid, event.currency)
     elif isinstance(event, payments.PaymentFailed):
-        command = c.NotePaymentOver(event.milestone_id, event.funding_id, "failed", event.reason)
+        command = NotePaymentOver(event.milestone_id, event.funding_id, "failed", event.reason)
     else:
-        command = c.NotePaymentOver(event.milestone_id, event.funding_id, "canceled", event.reason)
+        command = NotePaymentOver(event.milestone_id, event.funding_id, "canceled", event.reason)
     await _react(tx, event.contract_id, command, funding_id=event.funding_id)
 
 
 async def note_returned_payment(tx: Transaction, message: Envelope[payments.PaymentReturned]) -> None:
     """Money nobody wanted is back with the client."""
     event = message.data
-    command = c.NotePaymentReturned(event.milestone_id, event.funding_id, event.payment_id, event.returned)
+    command = NotePaymentReturned(event.milestone_id, event.funding_id, event.payment_id, event.returned)
     await _react(tx, event.contract_id, command, funding_id=event.funding_id)
 
 
 async def finish_settlement_when_completed(tx: Transaction, message: Envelope[payments.SettlementCompleted]) -> None:
     """The decision was delivered: the milestone is final."""
     event = message.data
-    command = c.FinishSettlement(
+    command = FinishSettlement(
         milestone_id=event.milestone_id,
         settlement_id=event.settlement_id,
         transferred=event.transferred,
@@ -84,7 +86,7 @@ async def finish_settlement_when_completed(tx: Transaction, message: Envelope[pa
 async def show_blocked_settlement(tx: Transaction, message: Envelope[payments.SettlementBlocked]) -> None:
     """The delivery waits: show why."""
     event = message.data
-    command = c.NoteSettlementBlocked(event.milestone_id, event.settlement_id, event.reason, message.sequence)
+    command = NoteSettlementBlocked(event.milestone_id, event.settlement_id, event.reason, message.sequence)
     await _react(tx, event.contract_id, command)
 
 
@@ -97,21 +99,21 @@ async def freeze_when_dispute_opened(tx: Transaction, message: Envelope[disputes
     """Hold the disputed money fast and answer once for all of it."""
     event = message.data
     wanted = None if event.milestone_ids is None else tuple(event.milestone_ids)
-    command = c.FreezeForDispute(By(event.opened_as, event.opened_by), event.dispute_id, wanted)
+    command = FreezeForDispute(By(event.opened_as, event.opened_by), event.dispute_id, wanted)
     await _react(tx, event.contract_id, command, dispute_id=event.dispute_id)
 
 
 async def unfreeze_when_dispute_withdrawn(tx: Transaction, message: Envelope[disputes.DisputeWithdrawn]) -> None:
     """Let the money go; remember it in case the opening comes later."""
     event = message.data
-    await _react(tx, event.contract_id, c.UnfreezeForDispute(event.dispute_id), dispute_id=event.dispute_id)
+    await _react(tx, event.contract_id, UnfreezeForDispute(event.dispute_id), dispute_id=event.dispute_id)
     await projections.note_assignment(tx, event.dispute_id, event.contract_id, None, None, message.sequence)
 
 
 async def settle_when_dispute_resolved(tx: Transaction, message: Envelope[disputes.DisputeResolved]) -> None:
     """Turn the decision into settlements, all of them or none."""
     event = message.data
-    command = c.SettleDispute(
+    command = SettleDispute(
         by=By("support", event.decided_by),
         dispute_id=event.dispute_id,
         decision=event.decision,

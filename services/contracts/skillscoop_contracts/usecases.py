@@ -6,28 +6,25 @@ from skillscoop_messages.database import Transaction
 from skillscoop_messages.later import wake
 from skillscoop_messages.outbox import record
 
-from skillscoop_contracts.domain.apply import evolve
-from skillscoop_contracts.domain.commands import (
-    AutoComplete,
-    Command,
-    CreateContract,
-    LapseFunding,
-    LapseTerms,
-)
-from skillscoop_contracts.domain.contract import Contract
-from skillscoop_contracts.domain.decide import create_contract, decide
-from skillscoop_contracts.domain.decisions.agreement import answer_due_at
-from skillscoop_contracts.domain.facts import ContractDrafted
+from skillscoop_contracts.domain.agreement import LapseTerms, answer_due_at
+from skillscoop_contracts.domain.completion import AutoComplete
+from skillscoop_contracts.domain.contract import By, Contract
+from skillscoop_contracts.domain.decide import decide
+from skillscoop_contracts.domain.drafting import CreateContract, create_contract
+from skillscoop_contracts.domain.errors import UnknownObject
+from skillscoop_contracts.domain.evolve import evolve
+from skillscoop_contracts.domain.funding import LapseFunding
 from skillscoop_contracts.domain.policy import Policy, first_policy
-from skillscoop_contracts.publish import events_of, policy_published
+from skillscoop_contracts.domain.table import Command
+from skillscoop_contracts.publish import events_of
+from skillscoop_contracts.publish.policy import policy_published
 from skillscoop_contracts.repository.loading import (
     Stored,
-    current_policy,
     lock_contract,
     lock_contract_of_milestone,
-    lock_policies,
 )
-from skillscoop_contracts.repository.saving import save, save_new, save_policy
+from skillscoop_contracts.repository.policies import current_policy, lock_policies, save_policy
+from skillscoop_contracts.repository.saving import save, save_new
 
 LAPSE_TERMS = "contracts.lapse_terms"
 LAPSE_FUNDING = "contracts.lapse_funding"
@@ -36,12 +33,28 @@ AUTO_COMPLETE = "contracts.auto_complete"
 
 async def draft_contract(tx: Transaction, command: CreateContract, payee_ready: bool) -> Stored:
     """Make a draft. Raises InvalidTerms."""
-    facts = create_contract(command, tx.now())
-    (drafted,) = facts
-    assert isinstance(drafted, ContractDrafted)
+    drafted = create_contract(command, tx.now())
     length = await save_new(tx, drafted, command.by)
-    record(tx, *events_of(drafted.contract, facts, command.by))
+    record(tx, *events_of(drafted.contract, [drafted], command.by))
     return Stored(drafted.contract, length, payee_ready)
+
+
+async def contract_of_party(tx: Transaction, contract_id: str, user_id: str) -> tuple[Stored, By]:
+    """The contract, locked, and which party of it this user is. Raises UnknownObject for strangers."""
+    stored = await lock_contract(tx, contract_id)
+    role = stored.contract.role_of(user_id) if stored else None
+    if stored is None or role is None:
+        raise UnknownObject(contract_id)
+    return stored, By(role, user_id)
+
+
+async def milestone_of_party(tx: Transaction, milestone_id: str, user_id: str) -> tuple[Stored, By]:
+    """A milestone's contract, locked, and which party this user is. Raises UnknownObject for who may not see it."""
+    stored = await lock_contract_of_milestone(tx, milestone_id)
+    role = stored.contract.role_of(user_id) if stored else None
+    if stored is None or role is None or not stored.contract.shows_terms_to(role):
+        raise UnknownObject(milestone_id)
+    return stored, By(role, user_id)
 
 
 async def carry_out(tx: Transaction, stored: Stored, command: Command) -> Stored:
@@ -56,12 +69,12 @@ async def carry_out(tx: Transaction, stored: Stored, command: Command) -> Stored
     after = evolve(stored.contract, facts, now)
     length = await save(tx, stored, after, facts, command.by)
     record(tx, *events_of(after, facts, command.by))
-    await _wind_clocks(tx, stored.contract, after)
+    await _schedule_timers(tx, stored.contract, after)
     return Stored(after, length, stored.payee_ready)
 
 
-async def _wind_clocks(tx: Transaction, before: Contract, after: Contract) -> None:
-    """Set an alarm for each deadline that is new. One that is gone is left to ring for nothing."""
+async def _schedule_timers(tx: Transaction, before: Contract, after: Contract) -> None:
+    """Set a timer for each deadline that is new. One that is gone is left to fire for nothing."""
     due = answer_due_at(after)
     if due and due != answer_due_at(before):
         await wake(tx, LAPSE_TERMS, after.id, due)
@@ -75,7 +88,7 @@ async def _wind_clocks(tx: Transaction, before: Contract, after: Contract) -> No
 
 
 async def lapse_terms(tx: Transaction, contract_id: str) -> None:
-    """Alarm: the time to answer a revision may be over. Rung early, it is set again."""
+    """Timer: the time to answer a revision may be over. Fired early, it is set again."""
     stored = await lock_contract(tx, contract_id)
     if stored is None:
         return
@@ -87,7 +100,7 @@ async def lapse_terms(tx: Transaction, contract_id: str) -> None:
 
 
 async def lapse_funding(tx: Transaction, milestone_id: str) -> None:
-    """Alarm: the time to pay may be over. Rung early, it is set again."""
+    """Timer: the time to pay may be over. Fired early, it is set again."""
     stored = await lock_contract_of_milestone(tx, milestone_id)
     milestone = stored.contract.milestone(milestone_id) if stored else None
     if stored is None or milestone is None:
@@ -100,7 +113,7 @@ async def lapse_funding(tx: Transaction, milestone_id: str) -> None:
 
 
 async def auto_complete(tx: Transaction, contract_id: str) -> None:
-    """Alarm: the time to complete a finished contract may be over. Rung early, it is set again."""
+    """Timer: the time to complete a finished contract may be over. Fired early, it is set again."""
     stored = await lock_contract(tx, contract_id)
     if stored is None:
         return
@@ -111,7 +124,7 @@ async def auto_complete(tx: Transaction, contract_id: str) -> None:
     await carry_out(tx, stored, AutoComplete())
 
 
-ALARMS = {LAPSE_TERMS: lapse_terms, LAPSE_FUNDING: lapse_funding, AUTO_COMPLETE: auto_complete}
+TIMERS = {LAPSE_TERMS: lapse_terms, LAPSE_FUNDING: lapse_funding, AUTO_COMPLETE: auto_complete}
 
 
 async def ensure_policy(tx: Transaction) -> None:

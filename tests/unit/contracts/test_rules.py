@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skillscoop_contracts.domain import commands as c
-from skillscoop_contracts.domain import facts as f
-from skillscoop_contracts.domain.apply import evolve
+from skillscoop_contracts.domain.agreement import LapseTerms
+from skillscoop_contracts.domain.completion import AutoComplete
 from skillscoop_contracts.domain.contract import Contract
 from skillscoop_contracts.domain.decide import decide
-from skillscoop_contracts.domain.decisions.delivery import ImpossibleDelivery, settle
-from skillscoop_contracts.domain.errors import DomainError, InvalidTerms
+from skillscoop_contracts.domain.delivery import FinishSettlement, MilestoneSettled, settle
+from skillscoop_contracts.domain.errors import DomainError, ImpossibleDelivery, InvalidTerms
+from skillscoop_contracts.domain.evolve import evolve
+from skillscoop_contracts.domain.funding import LapseFunding
 from skillscoop_contracts.domain.policy import Policy
 from skillscoop_contracts.domain.terms import Line, Terms, check_terms, difference, terms_hash
 from skillscoop_messages.money import CURRENCIES
@@ -114,21 +115,21 @@ def test_terms_have_at_most_fifty_milestones() -> None:
 def test_a_settlement_delivered_to_nobody_needs_an_operator() -> None:
     waiting = contract("active", milestone("settling"))
     with pytest.raises(ImpossibleDelivery):
-        decide(waiting, c.FinishSettlement("ms_1", "stl_1", 0, 0, 0, 12_500), NOW)
+        decide(waiting, FinishSettlement("ms_1", "stl_1", 0, 0, 0, 12_500), NOW)
 
 
 def test_a_share_the_fee_eats_whole_is_still_the_freelancers() -> None:
     waiting = contract("active", milestone("settling"))
-    facts = decide(waiting, c.FinishSettlement("ms_1", "stl_1", 0, 12_000, 500, 0), NOW)
-    assert [fact.state for fact in facts if isinstance(fact, f.MilestoneSettled)] == ["split"]
+    facts = decide(waiting, FinishSettlement("ms_1", "stl_1", 0, 12_000, 500, 0), NOW)
+    assert [fact.state for fact in facts if isinstance(fact, MilestoneSettled)] == ["split"]
     assert evolve(waiting, facts, NOW).paid_to_freelancer == 500
 
 
 def test_timers_before_their_time_do_nothing() -> None:
-    assert decide(contract("proposed"), c.LapseTerms(), NOW + timedelta(days=14, seconds=-1)) == []
-    assert decide(contract("revising"), c.LapseTerms(), NOW + timedelta(days=6, seconds=-1)) == []
-    assert decide(contract("active", milestone("funding")), c.LapseFunding("ms_1"), NOW) == []
-    assert decide(contract("active", milestone("released")), c.AutoComplete(), NOW) == []
+    assert decide(contract("proposed"), LapseTerms(), NOW + timedelta(days=14, seconds=-1)) == []
+    assert decide(contract("revising"), LapseTerms(), NOW + timedelta(days=6, seconds=-1)) == []
+    assert decide(contract("active", milestone("funding")), LapseFunding("ms_1"), NOW) == []
+    assert decide(contract("active", milestone("released")), AutoComplete(), NOW) == []
 
 
 @settings(max_examples=300)

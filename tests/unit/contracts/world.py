@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from skillscoop_contracts.domain import commands as c
+from skillscoop_contracts.domain.agreement import ApproveTerms, DeclineTerms, LapseTerms, RequestChanges, WithdrawTerms
+from skillscoop_contracts.domain.completion import AutoComplete, CompleteContract
 from skillscoop_contracts.domain.contract import (
     MILESTONE_STATES,
     PHASES,
@@ -18,6 +19,17 @@ from skillscoop_contracts.domain.contract import (
     Pending,
     Settlement,
     Submission,
+)
+from skillscoop_contracts.domain.delivery import FinishSettlement, NoteSettlementBlocked, Release, Submit
+from skillscoop_contracts.domain.disputes import FreezeForDispute, SettleDispute, UnfreezeForDispute
+from skillscoop_contracts.domain.drafting import DraftLine, EditTerms, SendForReview
+from skillscoop_contracts.domain.funding import (
+    CancelFunding,
+    Fund,
+    LapseFunding,
+    NotePaymentHeld,
+    NotePaymentOver,
+    NotePaymentReturned,
 )
 from skillscoop_contracts.domain.policy import first_policy
 from skillscoop_contracts.domain.terms import Line, Terms, terms_hash
@@ -104,10 +116,10 @@ def situations() -> Iterator[tuple[Contract, Milestone]]:
                 yield contract(phase, milestone(state, cancel_asked=True)), milestone(state, cancel_asked=True)
 
 
-def edit(by: By) -> c.EditTerms:
+def edit(by: By) -> EditTerms:
     """New terms that touch no milestone that is there."""
-    kept = c.DraftLine("ms_1", "ms_x", "Part 1", PRICE)
-    return c.EditTerms(by, "Another title", (kept, c.DraftLine(None, "ms_2", "Part 2", 700)), POLICY)
+    kept = DraftLine("ms_1", "ms_x", "Part 1", PRICE)
+    return EditTerms(by, "Another title", (kept, DraftLine(None, "ms_2", "Part 2", 700)), POLICY)
 
 
 def commands(current: Contract, by: By) -> list[Any]:
@@ -117,27 +129,27 @@ def commands(current: Contract, by: By) -> list[Any]:
     amount = held or PRICE
     return [
         edit(by),
-        c.SendForReview(by, POLICY),
-        c.RequestChanges(by, revision, "Cheaper"),
-        c.ApproveTerms(by, revision, POLICY),
-        c.DeclineTerms(by, revision, "No"),
-        c.WithdrawTerms(by),
-        c.LapseTerms(by),
-        c.CompleteContract(by),
-        c.AutoComplete(by),
-        c.Fund(by, "ms_1", "fnd_2", PRICE, current.revision, "checkout"),
-        c.CancelFunding(by, "ms_1"),
-        c.LapseFunding("ms_1", by),
-        c.Submit(by, "ms_1", "Done"),
-        c.Release(by, "ms_1", "stl_2", amount),
-        c.NotePaymentHeld("ms_1", "fnd_1", "pay_1", PRICE, "usd", by),
-        c.NotePaymentOver("ms_1", "fnd_1", "canceled", "client", by),
-        c.NotePaymentReturned("ms_1", "fnd_1", "pay_1", PRICE, by),
-        c.NoteSettlementBlocked("ms_1", "stl_1", "payee_not_ready", 1, by),
-        c.FinishSettlement("ms_1", "stl_1", PRICE, 0, 0, 0, by),
-        c.FreezeForDispute(by, "dsp_2", None),
-        c.UnfreezeForDispute("dsp_1", by),
-        c.SettleDispute(by, "dsp_1", 1, (("ms_1", held),), {"ms_1": "stl_2"}),
+        SendForReview(by, POLICY),
+        RequestChanges(by, revision, "Cheaper"),
+        ApproveTerms(by, revision, POLICY),
+        DeclineTerms(by, revision, "No"),
+        WithdrawTerms(by),
+        LapseTerms(by),
+        CompleteContract(by),
+        AutoComplete(by),
+        Fund(by, "ms_1", "fnd_2", PRICE, current.revision, "checkout"),
+        CancelFunding(by, "ms_1"),
+        LapseFunding("ms_1", by),
+        Submit(by, "ms_1", "Done"),
+        Release(by, "ms_1", "stl_2", amount),
+        NotePaymentHeld("ms_1", "fnd_1", "pay_1", PRICE, "usd", by),
+        NotePaymentOver("ms_1", "fnd_1", "canceled", "client", by),
+        NotePaymentReturned("ms_1", "fnd_1", "pay_1", PRICE, by),
+        NoteSettlementBlocked("ms_1", "stl_1", "payee_not_ready", 1, by),
+        FinishSettlement("ms_1", "stl_1", PRICE, 0, 0, 0, by),
+        FreezeForDispute(by, "dsp_2", None),
+        UnfreezeForDispute("dsp_1", by),
+        SettleDispute(by, "dsp_1", 1, (("ms_1", held),), {"ms_1": "stl_2"}),
     ]
 
 

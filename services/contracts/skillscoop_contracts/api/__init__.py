@@ -1,7 +1,7 @@
 """HTTP in: routes, what may be sent, what is answered."""
 
 from skillscoop_contracts.api import agreements, lists, milestones, policy
-from skillscoop_contracts.api.routes import router
+from skillscoop_contracts.api.dependencies import router
 
 __all__ = ["PUBLIC_PATHS", "agreements", "lists", "milestones", "policy", "router"]
 

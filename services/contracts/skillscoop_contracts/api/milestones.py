@@ -5,12 +5,11 @@ from skillscoop_chassis.http.problems import conflict, documented, invalid, not_
 from skillscoop_chassis.http.return_urls import check_return_url
 from skillscoop_messages.ids import PREFIXES, new_id
 
-from skillscoop_contracts.api.requests import FundRequest, ReleaseRequest, SubmitRequest
-from skillscoop_contracts.api.routes import (
-    Moneys,
-    Nothing,
-    Reads,
-    Works,
+from skillscoop_contracts.api.dependencies import (
+    EmptyBody,
+    MoneyWriteRequest,
+    ReadRequest,
+    WriteRequest,
     execute,
     locked_milestone,
     reader_role,
@@ -18,22 +17,23 @@ from skillscoop_contracts.api.routes import (
     router,
     settings_of,
 )
-from skillscoop_contracts.api.shapes import MilestoneView
-from skillscoop_contracts.api.views import as_seen_by, milestone_view, sees_terms
-from skillscoop_contracts.domain import commands as c
+from skillscoop_contracts.api.requests import FundRequest, ReleaseRequest, SubmitRequest
+from skillscoop_contracts.api.schemas import MilestoneView
+from skillscoop_contracts.api.views.milestones import as_seen_by, milestone_view
+from skillscoop_contracts.domain import delivery, funding
 from skillscoop_contracts.repository.loading import read_contract_of_milestone
 
 
 @router.get("/v1/milestones/{milestone_id}", response_model=MilestoneView, summary="A milestone", tags=["milestones"])
-async def get_milestone(milestone_id: str, read: Reads) -> Response:
+async def get_milestone(milestone_id: str, request: ReadRequest) -> Response:
     """The milestone with its money, what may happen next, and what is worth knowing."""
-    tx = await read.begin()
+    tx = await request.begin()
     stored = await read_contract_of_milestone(tx, milestone_id)
-    role = await reader_role(read, tx, stored, "milestone")
+    role = await reader_role(request, tx, stored, "milestone")
     milestone = stored.contract.milestone(milestone_id) if stored else None
-    if stored is None or milestone is None or not sees_terms(stored.contract, role):
+    if stored is None or milestone is None or not stored.contract.shows_terms_to(role):
         raise not_found()
-    answer = read.reply(milestone_view(as_seen_by(stored, role), milestone, tx.now()))
+    answer = request.reply(milestone_view(as_seen_by(stored, role), milestone, tx.now()))
     # What may happen next also moves with the contract and the clock, so the tag is for If-Match, not for caching.
     answer.headers["ETag"] = f'"{milestone.version}"'
     return answer
@@ -47,9 +47,9 @@ async def get_milestone(milestone_id: str, read: Reads) -> Response:
     tags=["milestones"],
     responses=documented(409),
 )
-async def fund_milestone(milestone_id: str, body: FundRequest, work: Moneys) -> Response:
+async def fund_milestone(milestone_id: str, body: FundRequest, request: MoneyWriteRequest) -> Response:
     """The client pays the price, held securely via Stripe. The payment itself is at `/v1/milestones/{id}/payment`."""
-    settings = settings_of(work)
+    settings = settings_of(request)
     check_return_url(
         "/return_url",
         body.return_url,
@@ -59,12 +59,12 @@ async def fund_milestone(milestone_id: str, body: FundRequest, work: Moneys) -> 
     if body.method == "payment_intent" and body.return_url is not None:
         # Nothing of ours would ever use it: the client's own script names the place when it confirms.
         raise invalid("/return_url", "return_url_unused", "With this method the page that confirms names the place.")
-    tx = await work.begin()
-    stored, by = await locked_milestone(work, tx, milestone_id)
+    tx = await request.begin()
+    stored, by = await locked_milestone(request, tx, milestone_id)
     if by.role == "client" and stored.contract.currency not in settings.settlement_currencies:
         # It was agreed before the setting changed: charged now, the money could not be released.
         raise conflict("currency_not_settled", "Nothing can be paid in this currency now.", allowed=[])
-    command = c.Fund(
+    command = funding.Fund(
         by=by,
         milestone_id=milestone_id,
         funding_id=new_id(PREFIXES["funding"]),
@@ -73,8 +73,8 @@ async def fund_milestone(milestone_id: str, body: FundRequest, work: Moneys) -> 
         method=body.method,
         return_url=body.return_url,
     )
-    after = await execute(work, tx, stored, command, match_required=False)
-    return await reply_milestone(work, tx, after, milestone_id, 202)
+    after = await execute(request, tx, stored, command, match_required=False)
+    return await reply_milestone(request, tx, after, milestone_id, 202)
 
 
 @router.post(
@@ -85,12 +85,12 @@ async def fund_milestone(milestone_id: str, body: FundRequest, work: Moneys) -> 
     tags=["milestones"],
     responses=documented(409),
 )
-async def cancel_funding(milestone_id: str, work: Works, _: Nothing = None) -> Response:
+async def cancel_funding(milestone_id: str, request: WriteRequest, _: EmptyBody = None) -> Response:
     """Ends the open payment where that is still possible; what really happened to it decides."""
-    tx = await work.begin()
-    stored, by = await locked_milestone(work, tx, milestone_id)
-    after = await execute(work, tx, stored, c.CancelFunding(by, milestone_id), match_required=False)
-    return await reply_milestone(work, tx, after, milestone_id, 202)
+    tx = await request.begin()
+    stored, by = await locked_milestone(request, tx, milestone_id)
+    after = await execute(request, tx, stored, funding.CancelFunding(by, milestone_id), match_required=False)
+    return await reply_milestone(request, tx, after, milestone_id, 202)
 
 
 @router.post(
@@ -100,13 +100,13 @@ async def cancel_funding(milestone_id: str, work: Works, _: Nothing = None) -> R
     tags=["milestones"],
     responses=documented(409),
 )
-async def submit_milestone(milestone_id: str, body: SubmitRequest, work: Works) -> Response:
+async def submit_milestone(milestone_id: str, body: SubmitRequest, request: WriteRequest) -> Response:
     """The freelancer says that the work is ready; it shows in the chat."""
-    tx = await work.begin()
-    stored, by = await locked_milestone(work, tx, milestone_id)
-    command = c.Submit(by, milestone_id, body.note, tuple(body.links), tuple(body.attachments))
-    after = await execute(work, tx, stored, command, match_required=False)
-    return await reply_milestone(work, tx, after, milestone_id, 200)
+    tx = await request.begin()
+    stored, by = await locked_milestone(request, tx, milestone_id)
+    command = delivery.Submit(by, milestone_id, body.note, tuple(body.links), tuple(body.attachments))
+    after = await execute(request, tx, stored, command, match_required=False)
+    return await reply_milestone(request, tx, after, milestone_id, 200)
 
 
 @router.post(
@@ -117,10 +117,10 @@ async def submit_milestone(milestone_id: str, body: SubmitRequest, work: Works) 
     tags=["milestones"],
     responses=documented(409),
 )
-async def release_milestone(milestone_id: str, body: ReleaseRequest, work: Moneys) -> Response:
+async def release_milestone(milestone_id: str, body: ReleaseRequest, request: MoneyWriteRequest) -> Response:
     """Everything held goes to the freelancer. Irrevocable; `settling` until the money is really on its way."""
-    tx = await work.begin()
-    stored, by = await locked_milestone(work, tx, milestone_id)
-    command = c.Release(by, milestone_id, new_id(PREFIXES["settlement"]), body.amount)
-    after = await execute(work, tx, stored, command, match_required=True)
-    return await reply_milestone(work, tx, after, milestone_id, 202)
+    tx = await request.begin()
+    stored, by = await locked_milestone(request, tx, milestone_id)
+    command = delivery.Release(by, milestone_id, new_id(PREFIXES["settlement"]), body.amount)
+    after = await execute(request, tx, stored, command, match_required=True)
+    return await reply_milestone(request, tx, after, milestone_id, 202)

@@ -4,24 +4,23 @@ from fastapi import Response
 from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.problems import documented, unavailable
 
+from skillscoop_contracts.api.dependencies import ReadRequest, WriteRequest, router, settings_of
 from skillscoop_contracts.api.requests import PolicyRequest
-from skillscoop_contracts.api.routes import Reads, Works, router, settings_of
-from skillscoop_contracts.api.shapes import PolicyView
-from skillscoop_contracts.api.views import policy_view
-from skillscoop_contracts.repository.loading import latest_policy_row
-from skillscoop_contracts.repository.rows import policy_document
+from skillscoop_contracts.api.schemas import PolicyView
+from skillscoop_contracts.api.views.policy import policy_view
+from skillscoop_contracts.repository.policies import latest_policy_row, policy_document
 from skillscoop_contracts.usecases import publish_policy
 
 
 @router.get("/v1/policy", response_model=PolicyView, summary="Currencies, timers, limits, fees", tags=["policy"])
-async def get_policy(read: Reads) -> Response:
+async def get_policy(request: ReadRequest) -> Response:
     """What holds for contracts approved from now on. Needs no token."""
-    tx = await read.begin()
+    tx = await request.begin()
     row = await latest_policy_row(tx)
     if row is None:
         raise unavailable("The first policy is still being recorded.")
-    view = policy_view(row, settings_of(read).settlement_currencies)
-    return read.reply(view, version=view.version)
+    view = policy_view(row, settings_of(request).settlement_currencies)
+    return request.reply(view, version=view.version)
 
 
 @router.put(
@@ -31,12 +30,12 @@ async def get_policy(read: Reads) -> Response:
     tags=["operators"],
     responses=documented(403),
 )
-async def put_policy(body: PolicyRequest, work: Works) -> Response:
+async def put_policy(body: PolicyRequest, request: WriteRequest) -> Response:
     """A new version for contracts approved from now on; what is left out of the body stays as it is."""
-    tx = await work.begin()
-    actor = work.require_role("ops")
+    tx = await request.begin()
+    actor = request.require_role("ops")
     row = await latest_policy_row(tx)
-    work.match(row["version"] if row else 0)
+    request.match(row["version"] if row else 0)
     change = await publish_policy(tx, body.changes(), actor.id)
     await audit(
         tx,
@@ -48,4 +47,5 @@ async def put_policy(body: PolicyRequest, work: Works) -> Response:
     )
     latest = await latest_policy_row(tx)
     assert latest is not None
-    return await work.reply(policy_view(latest, settings_of(work).settlement_currencies), version=change.after.version)
+    view = policy_view(latest, settings_of(request).settlement_currencies)
+    return await request.reply(view, version=change.after.version)

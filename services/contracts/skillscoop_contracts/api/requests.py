@@ -19,7 +19,7 @@ from skillscoop_chassis.http.models import (
 from skillscoop_messages.ids import PREFIXES, new_id
 from skillscoop_messages.money import CURRENCIES
 
-from skillscoop_contracts.domain.commands import DraftLine
+from skillscoop_contracts.domain.drafting import DraftLine
 from skillscoop_contracts.domain.terms import MOST_MILESTONES
 
 Link = Annotated[str, StringConstraints(strict=True, max_length=2_000, pattern=r"^https?://\S+$")]

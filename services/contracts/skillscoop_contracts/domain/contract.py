@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, get_args
 
+from skillscoop_contracts.domain.errors import UnknownObject
 from skillscoop_contracts.domain.policy import FeeRule, Policy
 from skillscoop_contracts.domain.terms import Line, Terms
 
@@ -216,6 +217,13 @@ class Contract:
         """The milestone with this id, dropped ones included."""
         return next((milestone for milestone in self.milestones if milestone.id == milestone_id), None)
 
+    def the_milestone(self, milestone_id: str) -> Milestone:
+        """The milestone with this id, dropped ones included. Raises UnknownObject."""
+        milestone = self.milestone(milestone_id)
+        if milestone is None:
+            raise UnknownObject(milestone_id)
+        return milestone
+
     def with_milestone(self, milestone_id: str, **changes: object) -> "Contract":
         """This contract with fields of one milestone replaced."""
         return replace(
@@ -231,6 +239,10 @@ class Contract:
         if user_id == self.client_id:
             return "client"
         return "freelancer" if user_id == self.freelancer_id else None
+
+    def shows_terms_to(self, role: Role) -> bool:
+        """Everybody sees them but the freelancer of a draft, who sees its title and can already talk to the client."""
+        return role != "freelancer" or self.state != "draft"
 
     def funding(self, funding_id: str) -> Funding | None:
         """A try to fund, where it was loaded."""

@@ -1,11 +1,12 @@
 """What a decision may be refused with. Each names itself with a stable code that people and programs see.
 
 DomainError
-├── Forbidden        the other party may do this, this one may not
-├── IllegalMove      this move does not start in this state
-├── Refused          the state is right, something else is in the way
-├── InvalidTerms     the terms themselves break a rule
-└── UnknownObject    a fact names something this contract has never had
+├── Forbidden           the other party may do this, this one may not
+├── IllegalTransition   this does not start in this state
+├── Refused             the state is right, something else is in the way
+├── InvalidTerms        the terms themselves break a rule
+├── ImpossibleDelivery  payments says a decision was delivered to nobody
+└── UnknownObject       the command or event names something this contract has never had
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ class Forbidden(DomainError):
 
 
 @dataclass(eq=False)
-class IllegalMove(DomainError):
+class IllegalTransition(DomainError):
     """`action` does not start in `state`; `subject_id` is the contract or milestone that stands there."""
 
     action: str
@@ -34,7 +35,7 @@ class IllegalMove(DomainError):
 
 @dataclass(eq=False)
 class Refused(DomainError):
-    """The state would allow the move, but `code` is in the way; `extra` carries the current values."""
+    """The state would allow it, but `code` is in the way; `extra` carries the current values."""
 
     code: str
     detail: str
@@ -60,6 +61,10 @@ class InvalidTerms(DomainError):
 
 @dataclass(eq=False)
 class UnknownObject(DomainError):
-    """A fact from another service names `object_id`, which this contract has not had (yet)."""
+    """The command or event names `object_id`, which this contract has not had (yet), or which this user may not see."""
 
     object_id: str
+
+
+class ImpossibleDelivery(DomainError):
+    """Payments says a settlement was delivered to nobody; that needs an operator's eyes."""

@@ -1,4 +1,4 @@
-"""Reading: the aggregate with or without its lock, lists of contracts, terms, timeline, policies."""
+"""Reading contracts: the aggregate with or without its lock, and lists of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +8,16 @@ import sqlalchemy as sa
 from skillscoop_chassis.http.paging import Cursor, keyset
 from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.database import Transaction
-from sqlalchemy import RowMapping
 
 from skillscoop_contracts.domain.contract import Contract, DisputeCase, Funding, Milestone
-from skillscoop_contracts.domain.policy import Policy
-from skillscoop_contracts.repository.rows import Row, contract_of, milestone_of, policy_of
+from skillscoop_contracts.repository.dispute_cases import FIND_CASE, case_of
+from skillscoop_contracts.repository.money_operations import FIND_FUNDING, funding_of
+from skillscoop_contracts.repository.row_types import Row
+from skillscoop_contracts.repository.rows import contract_of, milestone_of
 from skillscoop_contracts.tables import (
     CONTRACTS,
-    DISPUTE_CASES,
     MILESTONES,
-    MONEY_OPERATIONS,
     PAYOUT_ACCOUNTS,
-    POLICIES,
-    TERMS,
     TIMELINE,
 )
 
@@ -67,12 +64,6 @@ _LOCK_BY_ID = for_update(_BY_ID)
 _LOCK_BY_MILESTONE = for_update(_BY_MILESTONE)
 _PARTS_BY_ID = _parts(_KEY)
 _PARTS_BY_MILESTONE = _parts(_OF_MILESTONE)
-_FUNDING = sa.select(MONEY_OPERATIONS).where(
-    MONEY_OPERATIONS.c.contract_id == sa.bindparam("contract"), MONEY_OPERATIONS.c.id == sa.bindparam("key")
-)
-_CASE = sa.select(DISPUTE_CASES).where(
-    DISPUTE_CASES.c.contract_id == sa.bindparam("contract"), DISPUTE_CASES.c.dispute_id == sa.bindparam("key")
-)
 
 
 async def lock_contract(
@@ -81,9 +72,9 @@ async def lock_contract(
     """The contract, locked until the transaction ends; with one try to fund or one dispute where they are named."""
     wanted: list[tuple[sa.Select[Any], dict[str, str]]] = []
     if funding_id:
-        wanted.append((_FUNDING, {"contract": contract_id, "key": funding_id}))
+        wanted.append((FIND_FUNDING, {"contract": contract_id, "key": funding_id}))
     if dispute_id:
-        wanted.append((_CASE, {"contract": contract_id, "key": dispute_id}))
+        wanted.append((FIND_CASE, {"contract": contract_id, "key": dispute_id}))
     key = {"key": contract_id}
     whole, parts, *more = await tx.several((_LOCK_BY_ID, key), (_PARTS_BY_ID, key), *wanted)
     fundings = more.pop(0) if funding_id else ()
@@ -91,8 +82,8 @@ async def lock_contract(
     return _stored(
         whole,
         parts,
-        tuple(Funding(one["id"], one["milestone_id"], one["amount"], one["state"]) for one in fundings),
-        tuple(DisputeCase(one["dispute_id"], one["state"], tuple(one["decisions"])) for one in cases),
+        tuple(funding_of(one) for one in fundings),
+        tuple(case_of(one) for one in cases),
     )
 
 
@@ -152,6 +143,8 @@ _PARTS_OF_MANY = (
     .where(MILESTONES.c.contract_id.in_(sa.bindparam("contracts", expanding=True)))
     .order_by(MILESTONES.c.position)
 )
+
+
 _READY_PAYEES = sa.select(PAYOUT_ACCOUNTS.c.user_id).where(
     PAYOUT_ACCOUNTS.c.user_id.in_(sa.bindparam("users", expanding=True)), PAYOUT_ACCOUNTS.c.state == "active"
 )
@@ -172,54 +165,3 @@ async def with_parts(tx: Transaction, rows: Sequence[Row]) -> dict[str, Stored]:
         )
         for row in rows
     }
-
-
-def terms_of(contract_id: str, cursor: Cursor) -> sa.Select[Any]:
-    """The statement for one page of a contract's revisions, newest first."""
-    statement = sa.select(TERMS).where(TERMS.c.contract_id == contract_id)
-    return keyset(statement, TERMS.c.revision, TERMS.c.contract_id, cursor)
-
-
-async def read_terms(tx: Transaction, contract_id: str, revision: int) -> Row | None:
-    """One revision's row."""
-    wanted = sa.select(TERMS).where(TERMS.c.contract_id == contract_id, TERMS.c.revision == revision)
-    return await tx.first(wanted)
-
-
-async def read_terms_before(tx: Transaction, contract_id: str, revision: int) -> Row | None:
-    """The row of the latest revision before this one."""
-    earlier = sa.select(TERMS).where(TERMS.c.contract_id == contract_id, TERMS.c.revision < revision)
-    return await tx.first(earlier.order_by(TERMS.c.revision.desc()).limit(1))
-
-
-async def read_timeline(tx: Transaction, contract_id: str, after: int, limit: int) -> Sequence[RowMapping]:
-    """Up to `limit` entries behind number `after`, in the order they happened."""
-    statement = (
-        sa.select(TIMELINE)
-        .where(TIMELINE.c.contract_id == contract_id, TIMELINE.c.number > after)
-        .order_by(TIMELINE.c.number)
-        .limit(limit)
-    )
-    return await tx.all(statement)
-
-
-_LATEST_POLICY = sa.select(POLICIES).order_by(POLICIES.c.version.desc()).limit(1)
-_LOCK_POLICIES = for_update(sa.select(POLICIES.c.version).where(POLICIES.c.version == 1))
-
-
-async def latest_policy_row(tx: Transaction) -> Row | None:
-    """The newest policy with when and by whom it was published; None before the first start."""
-    return await tx.first(_LATEST_POLICY)
-
-
-async def current_policy(tx: Transaction) -> Policy:
-    """The policy in force for contracts approved from now on. Raises LookupError before the first start."""
-    row = await latest_policy_row(tx)
-    if row is None:
-        raise LookupError("no policy was recorded yet")
-    return policy_of(row["document"])
-
-
-async def lock_policies(tx: Transaction) -> None:
-    """Let one operator at a time publish a policy: version 1 is always there to be locked."""
-    await tx.first(_LOCK_POLICIES)

@@ -1,11 +1,7 @@
-"""How domain values become columns and come back."""
+"""How a contract and its milestones become columns and come back."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
-
-from sqlalchemy import RowMapping
 
 from skillscoop_contracts.domain.contract import (
     Contract,
@@ -13,72 +9,12 @@ from skillscoop_contracts.domain.contract import (
     Freeze,
     Funding,
     Milestone,
-    Pending,
     Settlement,
     Submission,
 )
-from skillscoop_contracts.domain.policy import Policy
-from skillscoop_contracts.domain.terms import Line, Terms
-
-Row = Mapping[str, Any] | RowMapping
-_POLICY_FIELDS = frozenset(field.name for field in fields(Policy))
-
-
-def policy_document(policy: Policy) -> dict[str, Any]:
-    """A policy as JSON."""
-    return asdict(policy)
-
-
-def policy_of(document: Row) -> Policy:
-    """A policy out of JSON; fields of a newer or older version are left out or take their defaults."""
-    known = {name: value for name, value in document.items() if name in _POLICY_FIELDS}
-    if "hold_warning_days" in known:
-        known["hold_warning_days"] = tuple(known["hold_warning_days"])
-    return Policy(**known)
-
-
-def line_document(line: Line) -> dict[str, Any]:
-    """One milestone of a revision as JSON."""
-    return {
-        "id": line.id,
-        "description": line.description,
-        "amount": line.amount,
-        "due_date": line.due_date,
-        "criteria": list(line.criteria),
-    }
-
-
-def line_of(document: Row) -> Line:
-    """One milestone of a revision out of JSON."""
-    return Line(
-        id=document["id"],
-        description=document["description"],
-        amount=document["amount"],
-        due_date=document["due_date"],
-        criteria=tuple(document["criteria"]),
-    )
-
-
-def _pending_document(pending: Pending) -> dict[str, Any]:
-    return {
-        "revision": pending.revision,
-        "title": pending.terms.title,
-        "milestones": [line_document(line) for line in pending.terms.lines],
-        "hash": pending.hash,
-        "proposed_at": pending.proposed_at.isoformat(),
-        "expires_at": pending.expires_at.isoformat(),
-    }
-
-
-def _pending_of(document: Row, currency: str) -> Pending:
-    lines = tuple(line_of(line) for line in document["milestones"])
-    return Pending(
-        revision=document["revision"],
-        terms=Terms(document["title"], currency, lines),
-        hash=document["hash"],
-        proposed_at=datetime.fromisoformat(document["proposed_at"]),
-        expires_at=datetime.fromisoformat(document["expires_at"]),
-    )
+from skillscoop_contracts.repository.policies import policy_document, policy_of
+from skillscoop_contracts.repository.row_types import Row
+from skillscoop_contracts.repository.terms import pending_document, pending_of
 
 
 def contract_columns(contract: Contract) -> dict[str, Any]:
@@ -94,7 +30,7 @@ def contract_columns(contract: Contract) -> dict[str, Any]:
         "revision": contract.revision,
         "last_revision": contract.last_revision,
         "terms_hash": contract.terms_hash,
-        "pending": _pending_document(contract.pending) if contract.pending else None,
+        "pending": pending_document(contract.pending) if contract.pending else None,
         "policy": policy_document(contract.policy) if contract.policy else None,
         "offer_expires_at": contract.offer_expires_at,
         "auto_complete_at": contract.auto_complete_at,
@@ -118,7 +54,7 @@ def contract_of(
         revision=row["revision"],
         last_revision=row["last_revision"],
         terms_hash=row["terms_hash"],
-        pending=_pending_of(row["pending"], row["currency"]) if row["pending"] else None,
+        pending=pending_of(row["pending"], row["currency"]) if row["pending"] else None,
         policy=policy_of(row["policy"]) if row["policy"] else None,
         offer_expires_at=row["offer_expires_at"],
         auto_complete_at=row["auto_complete_at"],

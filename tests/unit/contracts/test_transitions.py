@@ -3,33 +3,37 @@
 from typing import Any
 
 import pytest
-from skillscoop_contracts.domain import commands as c
-from skillscoop_contracts.domain import facts as f
-from skillscoop_contracts.domain.apply import APPLY, evolve
+from skillscoop_contracts.domain.agreement import ApproveTerms, DeclineTerms, LapseTerms, RequestChanges, WithdrawTerms
+from skillscoop_contracts.domain.available_actions import allowed, next_of_contract, next_of_milestone
+from skillscoop_contracts.domain.completion import AutoComplete, CompleteContract
 from skillscoop_contracts.domain.contract import By, Contract, Milestone
 from skillscoop_contracts.domain.decide import decide
-from skillscoop_contracts.domain.errors import Forbidden, IllegalMove, Refused, UnknownObject
-from skillscoop_contracts.domain.moves import MOVES
-from skillscoop_contracts.domain.outlook import allowed, next_of_contract, next_of_milestone
+from skillscoop_contracts.domain.delivery import FinishSettlement, NoteSettlementBlocked, Release, Submit
+from skillscoop_contracts.domain.disputes import DecisionRefused, SettleDispute
+from skillscoop_contracts.domain.drafting import ContractDrafted, EditTerms, SendForReview
+from skillscoop_contracts.domain.errors import Forbidden, IllegalTransition, Refused, UnknownObject
+from skillscoop_contracts.domain.evolve import evolve
+from skillscoop_contracts.domain.funding import CancelFunding, Fund, LapseFunding
+from skillscoop_contracts.domain.table import APPLICATIONS, TRANSITIONS, Fact
 
 from tests.unit.contracts.world import EVERYBODY, LATER, commands, situations
 
 ACCEPTED, ALREADY = "accepted", "already so"
 
 OWNER = {
-    c.EditTerms: "client", c.SendForReview: "client", c.WithdrawTerms: "client", c.CompleteContract: "client",
-    c.Fund: "client", c.CancelFunding: "client", c.Release: "client",
-    c.ApproveTerms: "freelancer", c.DeclineTerms: "freelancer", c.RequestChanges: "freelancer", c.Submit: "freelancer",
-    c.LapseTerms: "system", c.AutoComplete: "system", c.LapseFunding: "system",
+    EditTerms: "client", SendForReview: "client", WithdrawTerms: "client", CompleteContract: "client",
+    Fund: "client", CancelFunding: "client", Release: "client",
+    ApproveTerms: "freelancer", DeclineTerms: "freelancer", RequestChanges: "freelancer", Submit: "freelancer",
+    LapseTerms: "system", AutoComplete: "system", LapseFunding: "system",
 }  # fmt: skip
 STARTS_IN = {
-    c.EditTerms: {"draft", "proposed", "active", "revising"},
-    c.SendForReview: {"draft"},
-    c.RequestChanges: {"proposed", "revising"},
-    c.ApproveTerms: {"proposed", "revising"},
-    c.DeclineTerms: {"proposed", "revising"},
-    c.WithdrawTerms: {"proposed", "revising"},
-    c.LapseTerms: {"proposed", "revising"},
+    EditTerms: {"draft", "proposed", "active", "revising"},
+    SendForReview: {"draft"},
+    RequestChanges: {"proposed", "revising"},
+    ApproveTerms: {"proposed", "revising"},
+    DeclineTerms: {"proposed", "revising"},
+    WithdrawTerms: {"proposed", "revising"},
+    LapseTerms: {"proposed", "revising"},
 }
 FINAL = {"released", "refunded", "split", "dropped"}
 RUNNING = {"active", "revising"}
@@ -44,38 +48,38 @@ def expected(contract: Contract, milestone: Milestone, command: Any) -> str:
         return "forbidden"
     if kind in STARTS_IN:
         if phase not in STARTS_IN[kind]:
-            return ALREADY if kind is c.LapseTerms else "illegal"
+            return ALREADY if kind is LapseTerms else "illegal"
         # New terms state milestone 1 as planned work: where it was dropped before, they name something that is gone.
-        return "invalid" if kind is c.EditTerms and state == "dropped" else ACCEPTED
-    if kind in (c.CompleteContract, c.AutoComplete):
+        return "invalid" if kind is EditTerms and state == "dropped" else ACCEPTED
+    if kind in (CompleteContract, AutoComplete):
         done = phase == "active" and state in FINAL
-        if kind is c.AutoComplete:
+        if kind is AutoComplete:
             return ACCEPTED if done else ALREADY
         return ACCEPTED if done else "completion_blocked" if phase in RUNNING else "illegal"
     if owner is None:
-        return expected_of_news(contract, milestone, command)
+        return expected_of_event(contract, milestone, command)
     return expected_of_milestone(kind, phase, state, frozen, asked)
 
 
 def expected_of_milestone(kind: Any, phase: str, state: str, frozen: bool, asked: bool) -> str:
     """What the rules say of commands and timers on a milestone."""
     start = {
-        c.Fund: {"planned"}, c.CancelFunding: {"funding"}, c.LapseFunding: {"funding"},
-        c.Submit: {"funded"}, c.Release: {"funded", "submitted"},
+        Fund: {"planned"}, CancelFunding: {"funding"}, LapseFunding: {"funding"},
+        Submit: {"funded"}, Release: {"funded", "submitted"},
     }[kind]  # fmt: skip
     if phase not in RUNNING or state not in start:
-        return ALREADY if kind is c.LapseFunding else "illegal"
-    if kind in (c.CancelFunding, c.LapseFunding):
+        return ALREADY if kind is LapseFunding else "illegal"
+    if kind in (CancelFunding, LapseFunding):
         return ALREADY if asked else ACCEPTED
-    if kind in (c.Fund, c.Submit) and phase == "revising":
+    if kind in (Fund, Submit) and phase == "revising":
         return "revision_pending"
     return "milestone_frozen" if frozen else ACCEPTED
 
 
-def expected_of_news(contract: Contract, milestone: Milestone, command: Any) -> str:
-    """What the rules say of news; it is never out of place."""
+def expected_of_event(contract: Contract, milestone: Milestone, command: Any) -> str:
+    """What the rules say of events; one is never out of place."""
     state, settled = milestone.state, milestone.settlement is not None
-    if isinstance(command, c.NoteSettlementBlocked | c.FinishSettlement):
+    if isinstance(command, NoteSettlementBlocked | FinishSettlement):
         if not settled:
             return "unknown"
         return ACCEPTED if state == "settling" else ALREADY
@@ -88,7 +92,7 @@ def outcome(contract: Contract, command: Any) -> tuple[str, list[Any]]:
         facts = decide(contract, command, LATER)
     except Forbidden:
         return "forbidden", []
-    except IllegalMove:
+    except IllegalTransition:
         return "illegal", []
     except Refused as refused:
         return refused.code, []
@@ -108,7 +112,7 @@ CASES = [
 
 
 def test_every_command_is_in_the_table_and_among_the_cases() -> None:
-    assert {type(command) for _, _, command in CASES} == set(MOVES)
+    assert {type(command) for _, _, command in CASES} == set(TRANSITIONS)
     assert len(CASES) == (5 + 4 * 12) * 4 * 22
 
 
@@ -128,12 +132,12 @@ def test_accepted_facts_lead_where_the_table_says_and_move_only_what_they_change
         if found != ACCEPTED:
             continue
         after = evolve(contract, facts, LATER)
-        move = MOVES[type(command)]
-        if move.kind != "news":
-            before, then = (milestone.state, after.milestones[0].state) if move.of == "milestone" else (
+        transition = TRANSITIONS[type(command)]
+        if transition.kind != "event":
+            before, then = (milestone.state, after.milestones[0].state) if transition.of == "milestone" else (
                 contract.phase, after.phase
             )  # fmt: skip
-            assert then in move.path[before], (contract.phase, command)
+            assert then in transition.path[before], (contract.phase, command)
         held = after.milestones[0]
         assert 0 <= held.held <= held.amount
         assert held.version - milestone.version == int(held != milestone)
@@ -142,11 +146,11 @@ def test_accepted_facts_lead_where_the_table_says_and_move_only_what_they_change
 
 def test_next_lists_exactly_what_would_succeed() -> None:
     for contract, milestone, command in CASES:
-        move = MOVES[type(command)]
-        if move.kind == "news" or command.by.role != move.actor:
+        transition = TRANSITIONS[type(command)]
+        if transition.kind == "event" or command.by.role != transition.actor:
             continue
-        moves = next_of_milestone(contract, milestone) if move.of == "milestone" else next_of_contract(contract)
-        listed = [one for one in moves if (one.action, one.actor) == (move.action, move.actor)]
+        moves = next_of_milestone(contract, milestone) if transition.of == "milestone" else next_of_contract(contract)
+        listed = [one for one in moves if (one.action, one.actor) == (transition.action, transition.actor)]
         found, _ = outcome(contract, command)
         if found == "invalid":
             continue
@@ -168,7 +172,7 @@ def test_a_decision_settles_what_its_dispute_froze(state: str) -> None:
     for contract, milestone in situations():
         if contract.phase != "active" or milestone.state != state:
             continue
-        command = c.SettleDispute(By("support", "sam"), "dsp_1", 1, (("ms_1", 5_000),), {"ms_1": "stl_2"})
+        command = SettleDispute(By("support", "sam"), "dsp_1", 1, (("ms_1", 5_000),), {"ms_1": "stl_2"})
         facts = decide(contract, command, LATER)
         after = evolve(contract, facts, LATER).milestones[0]
         if milestone.frozen_by:
@@ -176,8 +180,8 @@ def test_a_decision_settles_what_its_dispute_froze(state: str) -> None:
             assert after.settlement is not None
             assert after.settlement.to_freelancer + after.settlement.to_client == milestone.held
         else:
-            assert [type(fact) for fact in facts] == [f.DecisionRefused]
+            assert [type(fact) for fact in facts] == [DecisionRefused]
 
 
 def test_every_fact_changes_the_state_somehow() -> None:
-    assert set(APPLY) | {f.ContractDrafted} == set(f.Fact.__args__)
+    assert set(APPLICATIONS) | {ContractDrafted} == set(Fact.__args__)

@@ -4,9 +4,16 @@ from typing import Any
 
 from skillscoop_chassis.http.problems import Problem, conflict, forbidden, not_found, register_codes
 
+from skillscoop_contracts.domain.available_actions import allowed
 from skillscoop_contracts.domain.contract import Contract, Milestone, Role
-from skillscoop_contracts.domain.errors import DomainError, Forbidden, IllegalMove, InvalidTerms, Refused, UnknownObject
-from skillscoop_contracts.domain.outlook import allowed
+from skillscoop_contracts.domain.errors import (
+    DomainError,
+    Forbidden,
+    IllegalTransition,
+    InvalidTerms,
+    Refused,
+    UnknownObject,
+)
 
 register_codes(
     {
@@ -67,7 +74,7 @@ def problem_of(error: DomainError, contract: Contract, role: Role) -> Problem:
             return forbidden()
         case InvalidTerms(problems):
             return invalid_terms(problems)
-        case IllegalMove(action, state, subject_id):
+        case IllegalTransition(action, state, subject_id):
             detail = f"`{action}` is not possible in state `{state}`."
             return _conflict("move_not_allowed", detail, contract, contract.milestone(subject_id), role)
         case Refused(code, detail, subject_id, extra):

@@ -1,0 +1,1 @@
+"""How the domain's values become answers, and what each reader sees of them; one file per noun."""
