@@ -144,6 +144,9 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
             return plainly(error)
         return None
 
+    async def clock() -> str | None:
+        return service.database.clock_trouble()
+
     async def broker() -> str | None:
         return service.vitals.closed.get("broker") or service.transport.trouble()
 
@@ -172,7 +175,7 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
             found[f"later_{row['kind']}_late_seconds"] = max(0.0, (clock - row["earliest"]).total_seconds())
         return found
 
-    service.vitals.checks |= {"database": database, "broker": broker, "outbox": outbox}
+    service.vitals.checks |= {"database": database, "clock": clock, "broker": broker, "outbox": outbox}
     if consume and service.subscribers:
         service.vitals.checks["messages"] = messages
     service.vitals.gauges(gauges)

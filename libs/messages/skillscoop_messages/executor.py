@@ -31,6 +31,9 @@ Outcome = TypeVar("Outcome")
 LOOK_EVERY = 1.0
 LONGEST_PAUSE = 10.0
 CONFLICTS = 5
+LEASE_SLACK = timedelta(minutes=1)
+"""By how much clocks of processes may differ before a lease counts as written by a wrong one."""
+
 SETTLERS = 2
 """How many transactions settle at a time; what comes in meanwhile is settled together by the next one."""
 
@@ -151,7 +154,13 @@ class Executor(Generic[Outcome]):
             now = tx.wall()
             claimed = tx.ask(
                 self._claim,
-                {"now": now, "limit": limit, "token": new_message_id(), "until": now + self.lease},
+                {
+                    "now": now,
+                    "beyond": now + self.lease + LEASE_SLACK,
+                    "limit": limit,
+                    "token": new_message_id(),
+                    "until": now + self.lease,
+                },
             )
         rows = claimed()
         at_most(limit, len(rows), self.name)
@@ -160,11 +169,12 @@ class Executor(Generic[Outcome]):
     @cached_property
     def _claim(self) -> Any:
         table = self.table.c
-        now = bindparam("now", type_=UtcDateTime())
+        now, beyond = bindparam("now", type_=UtcDateTime()), bindparam("beyond", type_=UtcDateTime())
         due = (
             select(table.id)
             .where(table.state == "pending", table.due_at <= now)
-            .where(or_(table.lease_token.is_(None), table.lease_until < now))
+            # A lease that ends later than any of ours can was written by a clock that was wrong: nobody holds it.
+            .where(or_(table.lease_token.is_(None), table.lease_until < now, table.lease_until > beyond))
             .order_by(table.due_at)
             .limit(bindparam("limit"))
             .with_for_update(skip_locked=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from skillscoop_messages import outbox
-from skillscoop_messages.clock import Clocks
+from skillscoop_messages.clock import Clocks, uninterrupted
+from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.tables import LATER
 
@@ -26,6 +29,14 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 Selecting = TypeVar("Selecting", bound=sa.Select[Any])
+CLOCK_EVERY = 10.0
+"""Seconds between two readings of the database's clock."""
+
+CLOCK_ANSWER = 1.0
+MOST_SKEW = timedelta(seconds=5)
+"""A machine whose clock differs by more than this is not ready: its logs, its keys and its peers are misled by it."""
+
+_SERVER_TIME = sa.text("SELECT clock_timestamp() AS moment").columns(moment=UtcDateTime())
 PROBE = "readiness"
 _PROBE = sa.insert(LATER).values(
     subscriber=sa.bindparam("name"),
@@ -171,6 +182,10 @@ class SqlDatabase:
         self.after_flush = after_flush
         self.dialect: Dialect = connections.dialect
         self._connections = connections
+        # Every process on SQLite runs on the machine that holds the file: there is one clock already.
+        self._followed = clocks.followed if self.dialect == "postgresql" else None
+        self._asked_at = -math.inf
+        self._clock_trouble: str | None = None
 
     def begin(self) -> AbstractAsyncContextManager[SqlTransaction]:
         """A writing transaction: COMMIT at the end of the block, ROLLBACK when it raises.
@@ -184,6 +199,7 @@ class SqlDatabase:
     async def _begin(self) -> AsyncIterator[SqlTransaction]:
         taken = await self._connections.begin()
         try:
+            await self._ask_for_the_time(taken)
             tx = SqlTransaction(self.service, self.dialect, taken, self.clocks)
             yield tx
             recorded = await tx.complete()
@@ -205,9 +221,37 @@ class SqlDatabase:
     async def _read(self) -> AsyncIterator[SqlTransaction]:
         taken = await self._connections.read()
         try:
+            await self._ask_for_the_time(taken)
             yield SqlTransaction(self.service, self.dialect, taken, self.clocks)
         finally:
             await self._connections.end_read(taken)
+
+    async def _ask_for_the_time(self, taken: Checkout) -> None:
+        """Now and then, ask the server what time it is: the one clock that leases and due times are compared with."""
+        if self._followed is None or time.monotonic() - self._asked_at < CLOCK_EVERY:
+            return
+        before = uninterrupted()
+        rows = await taken.rows(_SERVER_TIME)
+        after = uninterrupted()
+        # A slow answer says little about when it was true.
+        if after - before < CLOCK_ANSWER or math.isinf(self._asked_at):
+            self._followed.follow(rows[0]["moment"], (before + after) / 2)
+            self._asked_at = time.monotonic()
+            self._note_skew()
+
+    def _note_skew(self) -> None:
+        wrong = self.clock_trouble()
+        if wrong != self._clock_trouble:
+            LOG.log(logging.ERROR if wrong else logging.INFO, "clock: %s", wrong or "right again")
+            self._clock_trouble = wrong
+
+    def clock_trouble(self) -> str | None:
+        """What is wrong with this machine's clock by the database's, or None. The database's is used all the same."""
+        ahead = self._followed.machine_ahead() if self._followed is not None else timedelta(0)
+        if abs(ahead) <= MOST_SKEW:
+            return None
+        side = "ahead of" if ahead > timedelta(0) else "behind"
+        return f"this machine's clock is {abs(ahead).total_seconds():.0f} s {side} the database's"
 
     def is_away(self, error: BaseException) -> bool:
         """Server gone, restarting, refusing, read-only or full, or the pool exhausted."""
