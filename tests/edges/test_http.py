@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -59,6 +60,21 @@ async def test_methods_nobody_offers(house: House, service: str) -> None:
             assert answer.status in (404, 405, 422) or method in methods, (method, path, answer.status, answer.text)
             assert wrong_with(answer) == [], (method, path)
     assert house.changed() == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_allow_names_every_method_of_the_path(house: House, service: str) -> None:
+    """Given a path with several methods, when another one is asked, then Allow lists all that the path has."""
+    own = [one for one in operations(house) if one.service == service]
+    shapes = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", one.path)), one.method) for one in own]
+    wrong = []
+    for path in {one.address(None) for one in own}:
+        offered = sorted({method for shape, method in shapes if shape.fullmatch(path.partition("?")[0])})
+        answer = await get(house, service, path, method="BREW")
+        if (answer.status, answer.header("allow")) != (405, ", ".join(offered)):
+            wrong.append(f"{path}: {answer.status} {answer.header('allow')}, has {offered}")
+
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("service", SERVICES)

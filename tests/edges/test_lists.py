@@ -13,7 +13,10 @@ from tests.edges.house import House
 from tests.edges.operations import Operation, operations
 from tests.edges.scenes import Scene
 
-LIMITS = ("0", "-1", "101", "abc", "1.5", "1e1", "", "%20", "null", "true", "1" + "0" * 30, "0x10", "٢", "10;", "5%00")
+LIMITS = (
+    "0", "-1", "101", "abc", "1.5", "1e1", "", "%20", "null", "true", "1" + "0" * 30, "0x10", "٢", "10;", "5%00",
+    "10.0", "1_0", "%2B5", " 5", "5 ", "-5",
+)  # fmt: skip
 NO_CURSORS = (
     "", "AAAA", "%", "x", "null", "a" * 1_000, "%F0%9F%92%A9", "%FF", "../..", "' OR 1=1", "e30", "W10",
     "AAAAAAAAAAAAAAAAAAAAAFsidiIsMSwieCJd",
@@ -22,15 +25,22 @@ FILTERS = {
     ("list_contracts", "state"): ("nonsense", "", "DRAFT", "draft,active"),
     ("list_contracts", "role"): ("agent", "", "Client"),
     ("list_disputes", "state"): ("nonsense", "OPEN"),
-    ("list_disputes", "due_before"): ("tomorrow", "2026-01-01", "2026-01-01T00:00:00", "1e400", ""),
+    ("list_disputes", "due_before"): (
+        "tomorrow", "2026-01-01", "2026-01-01T00:00:00", "1e400", "", "1700000000", "1700000000000", "0", "-1", "P1D",
+        "2026-01-01 00:00:00Z", "2026-01-01T00:00Z", "20260101T000000Z", "2026-01-01T00:00:00+0100",
+        "2026-W01-1T00:00:00Z", "2026-01-01T00:00:00 Z", "2026-01-01T24:00:00Z", "2026-02-30T00:00:00Z",
+        "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "now",
+    ),
     ("list_disputes", "assigned_to"): ("x" * 256,),
     ("list_disputes", "contract_id"): ("x" * 65,),
     ("list_payments", "contract_id"): ("x" * 65,),
     ("list_conversations", "contract_id"): ("x" * 65,),
-    ("list_notifications", "unread"): ("perhaps", "2", ""),
+    ("list_notifications", "unread"): (
+        "perhaps", "2", "", "1", "0", "yes", "no", "on", "off", "t", "f", "TRUE", "False",
+    ),
     ("list_operations", "older_than"): ("2", "h", "-1h", "2h2", "1e3s", "9999999d", "2w", "٢h"),
     ("list_operations", "state"): ("x" * 33,),
-}
+}  # fmt: skip
 """Query parameters with values that no list takes."""
 
 

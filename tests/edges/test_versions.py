@@ -56,6 +56,18 @@ async def test_another_version_than_the_one_that_is_there(house: House, scenes: 
     assert not wrong, "\n".join(wrong)
 
 
+async def test_version_without_its_quotes_is_told_so(house: House, scenes: dict[str, Scene]) -> None:
+    """Given the right version without quotes, when it is sent as If-Match, then the answer says what is missing."""
+    draft = scenes["draft"]
+    version = (await house.done("ada", "GET", draft.contract))["version"]
+
+    answer = await house.ask("ada", "POST", f"{draft.contract}/send", match=str(version))
+
+    assert (answer.status, answer.code, answer.json()["version"]) == (412, "version_stale", version)
+    assert "quotes" in answer.json()["detail"]
+    assert house.changed() == []
+
+
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_version_that_is_there_any_version_and_none(
     house: House, scenes: dict[str, Scene], service: str
@@ -64,7 +76,13 @@ async def test_the_version_that_is_there_any_version_and_none(
     wrong = []
     for operation in looking(house, service):
         version = (await command(house, scenes, operation, STALE[0])).json()["version"]
-        for sent in (f'"{version}"', "*", f'"999999", "{version}"', f'W/"1", "{version}"', None):
+        for sent in (
+            f'"{version}"',
+            "*",
+            f'"999999", "{version}"',
+            f'W/"1", "{version}"',
+            None,
+        ):
             answer = await command(house, scenes, operation, sent)
             missing = sent is None and operation.id in REQUIRED
             if missing and (answer.status, answer.code, house.changed()) != (428, "precondition_required", []):

@@ -1,13 +1,12 @@
 """One HTTP server on one loopback port, started and ended by the block around it."""
 
 import asyncio
-import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import uvicorn
+from skillscoop_chassis.http.protocol import Limits, http_server
 
 from skillscoop_cli.embedded.joined import Application
 from skillscoop_cli.failures import Refused
@@ -15,14 +14,6 @@ from skillscoop_cli.failures import Refused
 LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 3
 """How long requests in hand may still run when the process is asked to end."""
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the block around it decides when everything ends."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def bound(port: int) -> socket.socket:
@@ -50,20 +41,7 @@ def bound(port: int) -> socket.socket:
 @asynccontextmanager
 async def serving(app: Application, listening: socket.socket) -> AsyncIterator[None]:
     """Serve `app` on the socket for the block."""
-    config = uvicorn.Config(
-        app,
-        loop="none",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=15,
-    )
-    server = _Server(config)
+    server = http_server(app, limits=Limits(), grace_seconds=GRACE_SECONDS)
     task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
     try:
         yield

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-import uvicorn
 from pydantic import ValidationError
 from skillscoop_messages.errors import TopologyMismatch
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from skillscoop_chassis.health import health_routes
+from skillscoop_chassis.http.protocol import Limits, http_server
 from skillscoop_chassis.service import Role, Service, running
 from skillscoop_chassis.settings import ServiceSettings
 
@@ -31,40 +30,14 @@ GRACE_SECONDS = 6
 Build = Callable[..., Service]
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: it would end the process before messages in hand are settled."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(app: ASGIApp, settings: ServiceSettings) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            loop="none",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            timeout_keep_alive=15,
-        )
-    )
-
-
 async def serve(service: Service, role: Role) -> None:
     """Run `service` until SIGTERM or SIGINT. A worker answers only /livez, /readyz and /metrics."""
     app: ASGIApp = (
         Starlette(routes=health_routes(service.vitals)) if role == "worker" or not service.app else service.app
     )
-    server = _server(app, service.settings)
+    settings = service.settings
+    limits = Limits(head_seconds=settings.http_head_seconds, body_seconds=settings.http_body_seconds)
+    server = http_server(app, limits=limits, grace_seconds=GRACE_SECONDS, host=settings.host, port=settings.port)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

@@ -39,7 +39,8 @@ class ServiceSettings(BaseSettings):
     `jwt_types`: accepted values of a token's `typ`, where a token without one counts as `JWT`. `jwt_leeway_seconds`:
     how far the issuer's clock and ours may be apart, for `iat`, `nbf` and `exp`. `jwt_max_ahead_seconds`: a token whose
     `exp` lies further ahead is refused. `jwks_refresh_seconds`: the key set is read again when older, so a key taken
-    out of it is refused after that time at the latest.
+    out of it is refused after that time at the latest. `http_head_seconds`, `http_body_seconds`: how long a caller may
+    take to send the headers, and then the body, of a request.
 
     Raises pydantic.ValidationError at start when something needed is missing, or unsafe for production.
     """
@@ -66,6 +67,8 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    http_head_seconds: float = Field(default=10.0, gt=0)
+    http_body_seconds: float = Field(default=60.0, gt=0)
     business_clock_offset_file: Path | None = None
 
     @model_validator(mode="after")

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, ValidationError
+from pydantic import ValidationError
 from skillscoop_chassis.access import is_support
 from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.edge import facts
-from skillscoop_chassis.http.models import EmptyRequest
+from skillscoop_chassis.http.models import EmptyRequest, Instant
 from skillscoop_chassis.http.paging import Page, PageParams, page_params
 from skillscoop_chassis.http.problems import documented, not_found
 from skillscoop_chassis.http.work import Asking, Reading, Work, money_transaction, reading, transaction
@@ -152,7 +152,7 @@ async def list_disputes(
     state: Annotated[State | None, Query()] = None,
     assigned_to: Annotated[str | None, Query(max_length=255)] = None,
     contract_id: Annotated[str | None, Query(max_length=64)] = None,
-    due_before: Annotated[AwareDatetime | None, Query()] = None,
+    due_before: Annotated[Instant | None, Query(description="Only those due before this moment, RFC 3339")] = None,
 ) -> Response:
     """The caller's disputes, whole; with the role support the whole queue, as rows without what the parties say."""
     cursor = read.cursor(params)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -109,7 +109,7 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return problem_response(request, _from_http(error))
+        return problem_response(request, _from_http(request, error))
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(Replayed, on_replay)
@@ -117,11 +117,20 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
     app.add_exception_handler(HTTPException, on_http)
 
 
-def _from_http(error: HTTPException) -> Problem:
+def methods_of(app: FastAPI, path: str) -> list[str]:
+    """The methods that some route of `app` takes on `path`, sorted."""
+    contexts = iter_route_contexts(app.routes)
+    fitting = (one for one in contexts if one.path_regex is not None and one.path_regex.match(path))
+    return sorted({method for one in fitting for method in one.methods or ()})
+
+
+def _from_http(request: Request, error: HTTPException) -> Problem:
     headers = dict(error.headers or {})
     if error.status_code == 404:
         return not_found()
     if error.status_code == 405:
+        # Each method is a route of its own, and the framework names only those of the first one that fits the path.
+        headers["Allow"] = ", ".join(methods_of(request.app, request.scope["path"]))
         return Problem("method_not_allowed", "This path does not take that method.", headers=headers)
     if error.status_code == 413:
         return Problem("body_too_large", "The body is larger than this path takes.", headers=headers)

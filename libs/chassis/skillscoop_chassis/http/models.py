@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -69,6 +69,30 @@ def _calendar_date(value: Any) -> Any:
     return date.fromisoformat(value)
 
 
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def _instant(value: Any) -> Any:
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise ValueError("RFC 3339")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside the calendar") from error
+
+
+def _flag(value: Any) -> Any:
+    if value not in ("true", "false"):
+        raise ValueError("true or false")
+    return value == "true"
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,20}", value):
+        raise ValueError("a whole number")
+    return value
+
+
 def _text(longest: int) -> StringConstraints:
     return StringConstraints(strict=True, min_length=1, max_length=longest, pattern=r"\S")
 
@@ -91,3 +115,16 @@ DueDate = Annotated[
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2030-01-31"]}),
 ]
 """A calendar day, YYYY-MM-DD. Whether it has passed is the domain's to check: before today in UTC-12."""
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-01-31T12:00:00Z"]}),
+]
+"""A moment in a query, as RFC 3339 writes it and in no other way; UTC when read. No Unix time, no bare day."""
+
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
+"""`true` or `false` in a query; the framework alone would take `yes`, `on` and `1` too."""
+
+WholeNumber = Annotated[int, BeforeValidator(_digits)]
+"""Digits in a query or path; the framework alone would take `1.0` and `1_0` too."""

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from fastapi import Query
 from pydantic import BaseModel
 
+from skillscoop_chassis.http.models import WholeNumber
 from skillscoop_chassis.http.problems import Problem
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ class PageParams:
 
 
 def page_params(
-    limit: Annotated[int, Query(ge=1, le=100, description="How many at most")] = 25,
+    limit: Annotated[WholeNumber, Query(ge=1, le=100, description="How many at most")] = 25,
     cursor: Annotated[str | None, Query(max_length=1_000, description="`next_cursor` of the page before")] = None,
 ) -> PageParams:
     """Dependency of list routes: `params: Annotated[PageParams, Depends(page_params)]`."""

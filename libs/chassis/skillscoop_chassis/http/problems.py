@@ -27,6 +27,9 @@ PROBLEM_CODES: dict[str, ProblemCode] = {
         "The body cannot be read",
         "Not UTF-8, not JSON, a name twice in one object, deeper than 32 levels, NUL or a lone surrogate in a text.",
     ),
+    "request_malformed": ProblemCode(
+        400, "The request cannot be read", "Not a request in HTTP/1.1, or a head too large."
+    ),
     "query_malformed": ProblemCode(400, "The query cannot be read", "The query string holds a NUL character."),
     "cursor_invalid": ProblemCode(
         400, "The cursor is not valid", "Not a cursor of this list, of this caller, or no longer signed by a known key."
@@ -44,6 +47,9 @@ PROBLEM_CODES: dict[str, ProblemCode] = {
     "role_missing": ProblemCode(403, "A role is missing", "The token does not carry the role this call needs."),
     "not_found": ProblemCode(404, "Not found", "Nothing is here for you; also said of what belongs to strangers."),
     "method_not_allowed": ProblemCode(405, "Method not allowed", "The path exists, the method does not."),
+    "request_timeout": ProblemCode(
+        408, "The request came too slowly", "Headers or body were not complete in time; the connection is closed."
+    ),
     "conflict": ProblemCode(409, "Not possible now", "The object's state does not allow this."),
     "idempotency_key_in_use": ProblemCode(
         409, "The same call is still running", "A call with this Idempotency-Key has not ended; ask again in a second."
@@ -61,6 +67,9 @@ PROBLEM_CODES: dict[str, ProblemCode] = {
         422, "Idempotency-Key was used before", "The same key came with another body."
     ),
     "precondition_required": ProblemCode(428, "If-Match is required", "Send the ETag you last saw in If-Match."),
+    "headers_too_large": ProblemCode(
+        431, "The headers are too large", "Request line and headers together are larger than 32 KB."
+    ),
     "internal_error": ProblemCode(
         500, "Something went wrong here", "Nothing was changed, or the same Idempotency-Key finds the answer."
     ),
@@ -160,9 +169,14 @@ def invalid(pointer: str, code: str, detail: str) -> Problem:
     )
 
 
-def precondition_failed(version: int) -> Problem:
-    """If-Match named another version than `version`, the current one."""
-    return Problem("version_stale", "The object has changed since you last saw it.", extensions={"version": version})
+def precondition_failed(version: int, *, unquoted: bool = False) -> Problem:
+    """If-Match named another version than `version`, the current one, or forgot the quotes around it."""
+    detail = (
+        "If-Match takes the ETag as it was sent, with its quotes."
+        if unquoted
+        else "The object has changed since you last saw it."
+    )
+    return Problem("version_stale", detail, extensions={"version": version})
 
 
 def precondition_required() -> Problem:
@@ -211,12 +225,15 @@ STATUS_WORDS = {
     401: "No valid token",
     403: "Known to you, but not yours to do",
     404: "Nothing here for you",
+    405: "The path does not take this method",
+    408: "The request was not complete in time",
     409: "Not possible in this state",
     412: "If-Match names another version",
     413: "The body is too large",
     415: "Media type not supported",
     422: "A field is not valid",
     428: "If-Match is required",
+    431: "The headers are too large",
     500: "Something went wrong here",
     503: "Something this call needs is away",
 }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+_BARE = re.compile(r"[0-9]{1,10}", re.ASCII)
 _ENTITY_TAGS = re.compile(r'\s*(W/)?"[^"]*"\s*(,\s*(W/)?"[^"]*"\s*)*', re.ASCII)
 
 
@@ -157,7 +158,8 @@ class Work(Asking):
         """Compare If-Match with the object's `version`.
 
         Raises Problem precondition_required (428) when it is `required` and missing, version_stale (412) when it names
-        another version or cannot be read. `*` fits every version.
+        another version or cannot be read; the answer says so when only the quotes are missing. `*` fits every
+        version.
         """
         sent = self.request.headers.get("if-match")
         if sent is None:
@@ -169,7 +171,7 @@ class Work(Asking):
         readable = _ENTITY_TAGS.fullmatch(sent) is not None
         strong = {text for weak, text in _ENTITY_TAG.findall(sent) if not weak}
         if not readable or str(version) not in strong:
-            raise precondition_failed(version)
+            raise precondition_failed(version, unquoted=_BARE.fullmatch(sent.strip()) is not None)
 
     async def reply(
         self,

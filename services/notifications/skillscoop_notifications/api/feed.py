@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from skillscoop_chassis.http.models import EmptyRequest
+from skillscoop_chassis.http.models import EmptyRequest, Flag
 from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
 from skillscoop_chassis.http.problems import not_found
 from skillscoop_chassis.http.work import Reading, Work, reading, transaction
@@ -26,7 +26,7 @@ Change = Annotated[Work, Depends(transaction, scope="function")]
 async def list_notifications(
     read: Read,
     params: Annotated[PageParams, Depends(page_params)],
-    unread: Annotated[bool | None, Query(description="Only unread ones, or only read ones")] = None,
+    unread: Annotated[Flag | None, Query(description="Only unread ones, or only read ones")] = None,
 ) -> Response:
     """What the caller was told, newest first. What they did themselves stands here as read."""
     cursor = read.cursor(params)
