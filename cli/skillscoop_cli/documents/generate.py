@@ -12,11 +12,30 @@ from typing import Any, cast
 from fastapi import FastAPI
 from skillscoop_chassis.http.bodies import BodyRule
 from skillscoop_chassis.http.problems import PROBLEM_CODES
+from skillscoop_chassis.production import refusals_of
+from skillscoop_chassis.settings import ServiceSettings
 
 from skillscoop_cli.documents.applications import applications
+from skillscoop_cli.embedded.composition import SERVICES, settings_class
 from skillscoop_cli.embedded.dispatch import paths_of
 from skillscoop_cli.embedded.joined import merge_openapi
 from skillscoop_cli.gateway import nginx_bodies, nginx_probes, nginx_problems, nginx_routes
+
+_PRODUCTION = """\
+# What production refuses
+
+With `ENVIRONMENT=production` a process that finds one of these values ends at once, with exit code 2 and one line for
+each of them: the variable, what was refused and why, and never the value. Made from the settings' own tables by
+`python -m skillscoop_cli.documents.generate`; do not edit by hand.
+
+Values may also come from files: `SECRETS_DIR` names a folder in which each file is called like its variable, such as
+`cursor_secrets`. White space and line breaks around a value are cut off, wherever it comes from; a control character
+inside one is refused, in every environment. `DATABASE_PASSWORD` and `BUS_PASSWORD` are put into `DATABASE_URL` and
+`BUS_URL` as they are, so that no sign in them needs encoding.
+
+| variable | of | refused | why |
+|---|---|---|---|
+"""
 
 OPERATORS = "/v1/admin/"
 
@@ -43,6 +62,7 @@ def documents() -> dict[Path, str]:
     return {
         Path("docs/openapi.json"): _text(merged),
         Path("docs/problems.md"): _PROBLEMS + "".join(_problem_rows()),
+        Path("docs/production.md"): _PRODUCTION + "".join(_production_rows()),
         Path("deploy/gateway/openapi.json"): json.dumps(public, ensure_ascii=False, separators=(",", ":")) + "\n",
         Path("deploy/gateway/routes.conf"): nginx_routes({name: paths_of(app) for name, app in apps.items()}),
         Path("deploy/gateway/bodies.conf"): nginx_bodies(body_rules(apps)),
@@ -59,6 +79,13 @@ def body_rules(apps: Mapping[str, FastAPI]) -> list[BodyRule]:
         for middleware in app.user_middleware
         for rule in cast(Sequence[BodyRule], middleware.kwargs.get("bodies", ()))
     ]
+
+
+def _production_rows() -> list[str]:
+    rows = dict.fromkeys(refusals_of(ServiceSettings), "every service")
+    for service in SERVICES:
+        rows |= {row: service for row in refusals_of(settings_class(service)) if rows.get(row) != "every service"}
+    return [f"| `{row.variable}` | {owner} | {row.what} | {row.why} |\n" for row, owner in rows.items()]
 
 
 def _problem_rows() -> list[str]:

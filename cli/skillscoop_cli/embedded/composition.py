@@ -79,7 +79,7 @@ def settings_of(service: str, folder: DataFolder, url: str, simulator: str, secr
         "cursor_secrets": [SecretStr(secrets.cursors)],
         "business_clock_offset_file": folder.clock_offset,
     }
-    kind = _settings_class(service)
+    kind = settings_class(service)
     defaults = {
         name: field.get_default(call_default_factory=True)
         for name, field in kind.model_fields.items()
@@ -88,7 +88,8 @@ def settings_of(service: str, folder: DataFolder, url: str, simulator: str, secr
     return kind(**{**defaults, **common, **_own(service, folder, url, simulator, secrets)})
 
 
-def _settings_class(service: str) -> type[ServiceSettings]:
+def settings_class(service: str) -> type[ServiceSettings]:
+    """The class of a service's settings."""
     found = [
         value
         for value in vars(module(service, "settings")).values()

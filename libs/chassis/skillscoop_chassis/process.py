@@ -60,6 +60,16 @@ def _migrations_of(build: Build) -> Path:
     return Path(str(package.__file__)).parent.parent / "migrations"
 
 
+def lines_of(error: ValidationError) -> list[str]:
+    """What is wrong with the settings, one line each that begins with the variable, without any value."""
+    lines: list[str] = []
+    for problem in error.errors(include_input=False, include_url=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        lines += [f"{name}: {message}"] if name else message.splitlines()
+    return lines
+
+
 def run_process(
     build: Build, settings: type[ServiceSettings], *, migrations: Path | None = None, argv: list[str] | None = None
 ) -> None:
@@ -75,9 +85,7 @@ def run_process(
     try:
         known = settings()
     except ValidationError as error:
-        for problem in error.errors(include_input=False, include_url=False):
-            name = ".".join(str(part) for part in problem["loc"]).upper() or "settings"
-            sys.stderr.write(f"{name}: {problem['msg']}\n")
+        sys.stderr.writelines(f"{line}\n" for line in lines_of(error))
         raise SystemExit(2) from None
     if role == "migrate":
         from skillscoop_chassis.migrations import migrate

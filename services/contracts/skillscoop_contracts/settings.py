@@ -1,7 +1,10 @@
 """Every environment variable of the contracts service."""
 
+from typing import ClassVar
+
 from skillscoop_chassis.currencies import ALL, SettlementCurrencies
 from skillscoop_chassis.http.return_urls import Origins
+from skillscoop_chassis.production import Refusal, any_of, is_public_https
 from skillscoop_chassis.settings import ServiceSettings
 
 
@@ -12,6 +15,15 @@ class ContractsSettings(ServiceSettings):
     production plain loopback addresses are allowed too. `settlement_currencies`: those a contract may be made in,
     separated by commas; payments has the same setting.
     """
+
+    REFUSED_IN_PRODUCTION: ClassVar[tuple[Refusal, ...]] = (
+        Refusal(
+            "RETURN_URL_ORIGINS",
+            "an origin that is not https:// on another machine",
+            "payers are sent there",
+            lambda s: any_of(s.return_url_origins, lambda origin: not is_public_https(origin)),
+        ),
+    )
 
     return_url_origins: Origins = ()
     settlement_currencies: SettlementCurrencies = ALL

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
+from skillscoop_chassis.production import Refusal, is_loopback, is_public_https, parts_of
 from skillscoop_chassis.settings import ServiceSettings
 
 
@@ -14,6 +17,33 @@ class NotificationsSettings(ServiceSettings):
     Without SMTP_URL letters are written as .eml files into MAIL_FOLDER. APP_URL is the address of the pages people
     use; links in mail begin with it, and are left out without it.
     """
+
+    REFUSED_IN_PRODUCTION: ClassVar[tuple[Refusal, ...]] = (
+        Refusal(
+            "SMTP_URL",
+            "no mail server",
+            "mail would be written into a folder and reach nobody",
+            lambda s: s.smtp_url is None,
+        ),
+        Refusal(
+            "SMTP_URL",
+            "plain smtp://",
+            "names and what they agreed on would travel unprotected; use smtps:// or smtp+starttls://",
+            lambda s: s.smtp_url is not None and parts_of(s.smtp_url).scheme not in ("smtps", "smtp+starttls"),
+        ),
+        Refusal(
+            "MAIL_FROM",
+            "an address of this machine",
+            "mail servers refuse it, and answers to it are lost",
+            lambda s: is_loopback(parseaddr(s.mail_from)[1].rpartition("@")[2]),
+        ),
+        Refusal(
+            "APP_URL",
+            "anything but https:// on another machine",
+            "links in mail lead there",
+            lambda s: s.app_url is not None and not is_public_https(s.app_url),
+        ),
+    )
 
     smtp_url: SecretStr | None = None
     mail_from: str = Field(default="SkillScoop <no-reply@skillscoop.localhost>", max_length=320)

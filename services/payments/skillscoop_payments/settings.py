@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 from skillscoop_chassis.currencies import ALL, SettlementCurrencies
 from skillscoop_chassis.http.return_urls import Origins
+from skillscoop_chassis.production import Refusal, any_of, is_guessable, is_public_https, text_of
 from skillscoop_chassis.settings import ServiceSettings
 
 
@@ -17,6 +20,15 @@ def _split(value: object) -> object:
 
 WebhookSecrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)]
 """Signing secrets separated by commas; during a rotation both are known. Empty: the endpoint takes nothing."""
+
+
+def _is_no_webhook_secret(secret: SecretStr) -> bool:
+    text = text_of(secret)
+    return not text.startswith("whsec_") or is_guessable(text.removeprefix("whsec_"))
+
+
+def _with_bad_secret(field: str) -> Callable[[Any], bool]:
+    return lambda settings: any_of(getattr(settings, field), _is_no_webhook_secret)
 
 
 class PaymentsSettings(ServiceSettings):
@@ -31,6 +43,58 @@ class PaymentsSettings(ServiceSettings):
     `look_after_seconds` is when an open payment, refund or account is looked at although no webhook came,
     `book_after_seconds` the same for money that Stripe has yet to book.
     """
+
+    REFUSED_IN_PRODUCTION: ClassVar[tuple[Refusal, ...]] = (
+        Refusal(
+            "STRIPE_API_KEY",
+            "anything but a live key",
+            "in production a test key moves no money",
+            lambda s: not re.match(r"(sk|rk)_live_.{8,}", text_of(s.stripe_api_key)),
+        ),
+        Refusal(
+            "STRIPE_PUBLISHABLE_KEY",
+            "a test key beside a live secret key",
+            "every payment in a browser would fail",
+            lambda s: not s.stripe_publishable_key.startswith("pk_live_"),
+        ),
+        Refusal(
+            "STRIPE_API_BASE",
+            "any value",
+            "a live key is never sent anywhere but to Stripe",
+            lambda s: s.stripe_api_base is not None,
+        ),
+        Refusal(
+            "STRIPE_WEBHOOK_SECRETS",
+            "no secret",
+            "without Stripe's webhooks every payment waits for the sweep",
+            lambda s: not s.stripe_webhook_secrets,
+        ),
+        *(
+            Refusal(
+                variable,
+                "a secret that Stripe does not make, such as whsec_development or one letter",
+                "who guesses it tells us that money came",
+                _with_bad_secret(variable.lower()),
+            )
+            for variable in (
+                "STRIPE_WEBHOOK_SECRETS",
+                "STRIPE_CONNECT_WEBHOOK_SECRETS",
+                "STRIPE_THIN_WEBHOOK_SECRETS",
+            )
+        ),
+        Refusal(
+            "RETURN_URL",
+            "anything but https:// on another machine",
+            "payers come back to it; javascript: and loopback addresses lead nowhere or run in their browser",
+            lambda s: not is_public_https(s.return_url),
+        ),
+        Refusal(
+            "RETURN_URL_ORIGINS",
+            "an origin that is not https:// on another machine",
+            "payers are sent there",
+            lambda s: any_of(s.return_url_origins, lambda origin: not is_public_https(origin)),
+        ),
+    )
 
     stripe_api_key: SecretStr = SecretStr("sk_test_simulator")
     stripe_publishable_key: str = "pk_test_simulator"
@@ -57,10 +121,6 @@ class PaymentsSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _keys_fit(self) -> PaymentsSettings:
-        if self.live != (self.environment == "production"):
+        if self.live and self.environment != "production":
             raise ValueError("live Stripe keys belong to ENVIRONMENT=production, and only they do")
-        if self.live and self.stripe_api_base is not None:
-            raise ValueError("a live key is never sent anywhere but to Stripe: unset STRIPE_API_BASE")
-        if self.environment == "production" and not self.stripe_webhook_secrets:
-            raise ValueError("set STRIPE_WEBHOOK_SECRETS")
         return self

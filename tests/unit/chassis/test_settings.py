@@ -13,6 +13,8 @@ from skillscoop_chassis.settings import ServiceSettings, clocks_of
 NEEDED: dict[str, Any] = {"database_url": "sqlite:////tmp/a", "bus_url": "embedded:////tmp/b", "jwks_file": "keys.json"}
 PRODUCTION = {
     **NEEDED,
+    "database_url": "postgresql://contracts:9fK2-pq7-Vx@db.internal/contracts",
+    "bus_url": "amqps://contracts:x0Y-41r-Ze@broker.internal/",
     "environment": "production",
     "jwt_issuer": "https://issuer.example",
     "cursor_secrets": "a-secret-of-sixteen!",

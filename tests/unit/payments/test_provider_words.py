@@ -136,18 +136,23 @@ def test_waiting_grows_and_ends_growing() -> None:
 
 
 def given_settings(tmp_path: Path, **more: Any) -> PaymentsSettings:
-    return PaymentsSettings(database_url="sqlite:///x", bus_url="embedded:///x", jwks_file=tmp_path, **more)
+    places = {"database_url": "sqlite:///x", "bus_url": "embedded:///x", "jwks_file": tmp_path}
+    return PaymentsSettings(**{**places, **more})
 
 
 def test_real_money_moves_in_production_only_and_only_at_stripe(tmp_path: Path) -> None:
-    live = SecretStr("sk_live_x")
+    live = SecretStr("sk_live_aVeryLongKey")
     with pytest.raises(ValidationError, match="production"):
         given_settings(tmp_path, stripe_api_key=live)
     production = {
         "environment": "production",
         "jwt_issuer": "https://issuer",
         "cursor_secrets": ["a-long-enough-secret"],
-        "stripe_webhook_secrets": "whsec_1,whsec_2",
+        "stripe_publishable_key": "pk_live_aVeryLongKey",
+        "stripe_webhook_secrets": "whsec_aVeryLongSecret1,whsec_aVeryLongSecret2",
+        "database_url": "postgresql://payments:9fK2-pq7-Vx@db.internal/payments",
+        "bus_url": "amqps://payments:x0Y-41r-Ze@broker.internal/",
+        "return_url": "https://app.example/back",
     }
     assert given_settings(tmp_path, stripe_api_key=live, **production).live
     with pytest.raises(ValidationError, match="production"):
