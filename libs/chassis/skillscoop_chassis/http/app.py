@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from skillscoop_chassis.health import HttpMetrics, health_routes
 from skillscoop_chassis.http.bodies import BodyRule
+from skillscoop_chassis.http.cors import Cors
 from skillscoop_chassis.http.edge import Edge, problem_for, problem_response
 from skillscoop_chassis.http.idempotency import Replayed
 from skillscoop_chassis.http.openapi import complete_document
@@ -82,6 +83,7 @@ def create_app(
         metrics=metrics,
         public=public,
         bodies=bodies,
+        cors=Cors(service.settings.cors_origins),
     )
     describe = app.openapi
 

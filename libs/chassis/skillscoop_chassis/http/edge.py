@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skillscoop_chassis.health import HttpMetrics
 from skillscoop_chassis.http.bodies import BodyRule, Disconnected, Facts, checked_receive, header, rule_for
+from skillscoop_chassis.http.cors import Cors
 from skillscoop_chassis.http.paths import any_matcher, matcher
 from skillscoop_chassis.http.problems import Problem, not_found, unavailable
 from skillscoop_chassis.identity import KeysUnavailable, TokenRefused, TokenVerifier
@@ -57,6 +58,7 @@ class Edge:
         metrics: HttpMetrics,
         public: Sequence[str] = (),
         bodies: Sequence[BodyRule] = (),
+        cors: Cors | None = None,
     ) -> None:
         self._app = app
         self._verifier = verifier
@@ -65,6 +67,7 @@ class Edge:
         self._public = any_matcher((*ALWAYS_PUBLIC, *public))
         self._rules = [(matcher(rule.pattern), rule) for rule in bodies]
         self._default = BodyRule("")
+        self._cors = cors or Cors(())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; anything but HTTP passes through."""
@@ -95,10 +98,14 @@ class Edge:
                     (b"x-request-id", request_id.encode()),
                     (b"cache-control", b"no-store"),
                     (b"x-content-type-options", b"nosniff"),
+                    *self._cors.headers(scope),
                 ]
             await send(message)
 
         try:
+            if self._cors.is_preflight(scope):
+                await self._cors.answer_preflight(send_marked)
+                return
             await self._handle(scope, receive, send_marked, known)
         except Disconnected:
             status = status or 499
