@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
-from skillscoop_contracts.usecases import AUTO_COMPLETE, LAPSE_FUNDING, LAPSE_TERMS
+from skillscoop_contracts.domain.agreement import LapseTerms
+from skillscoop_contracts.domain.completion import AutoComplete
+from skillscoop_contracts.domain.funding import LapseFunding
+from skillscoop_contracts.usecases import timer_of
 from skillscoop_messages.later import wake
 
 from tests.acceptance.job import Job
@@ -26,13 +29,13 @@ async def state(job: Job) -> str:
 async def test_an_offer_nobody_answered_lapses_once_however_late(job: Job) -> None:
     await job.draft(40_000)
     await job.done(job.cast.ada, "POST", f"{job.path}/send")
-    await ring_again(job, LAPSE_TERMS, job.contract_id)
+    await ring_again(job, timer_of(LapseTerms), job.contract_id)
     assert await state(job) == "proposed"
 
     job.world.pass_time(days=40)
 
     lapsed = await job.seen("expired", job.path, lambda one: one["state"] == "expired")
-    await ring_again(job, LAPSE_TERMS, job.contract_id)
+    await ring_again(job, timer_of(LapseTerms), job.contract_id)
     assert (await job.contract())["version"] == lapsed["version"]
     late = await job.ask(job.cast.grace, "POST", f"{job.path}/approve", {"revision": 1}, match="*")
     assert (late.status_code, late.json()["state"]) == (409, "expired")
@@ -42,7 +45,7 @@ async def test_an_offer_nobody_answered_lapses_once_however_late(job: Job) -> No
 async def test_an_approved_offer_no_longer_lapses(job: Job) -> None:
     await job.active(40_000)
     job.world.pass_time(days=15)
-    await ring_again(job, LAPSE_TERMS, job.contract_id)
+    await ring_again(job, timer_of(LapseTerms), job.contract_id)
     assert await state(job) == "active"
 
 
@@ -71,8 +74,8 @@ async def test_a_checkout_nobody_paid_is_closed_and_one_that_was_paid_is_not(job
 
     assert (await job.becomes("planned"))["failure_reason"]
     assert [one["state"] for one in await job.payment_rows(1)] == ["canceled"]
-    await ring_again(job, LAPSE_FUNDING, job.milestones[0])
-    await ring_again(job, LAPSE_FUNDING, job.milestones[1])
+    await ring_again(job, timer_of(LapseFunding), job.milestones[0])
+    await ring_again(job, timer_of(LapseFunding), job.milestones[1])
     assert (await job.milestone(2))["state"] == "funded"
     await job.funded(1)
 
@@ -81,11 +84,11 @@ async def test_a_job_that_is_done_completes_by_itself_once(job: Job) -> None:
     await job.ready(40_000)
     assert (await job.release()).status_code == 202
     await job.becomes("released")
-    await ring_again(job, AUTO_COMPLETE, job.contract_id)
+    await ring_again(job, timer_of(AutoComplete), job.contract_id)
     assert await state(job) == "active"
     job.world.pass_time(days=14, minutes=1)
     done = await job.seen("completed", job.path, lambda one: one["state"] == "completed")
-    await ring_again(job, AUTO_COMPLETE, job.contract_id)
+    await ring_again(job, timer_of(AutoComplete), job.contract_id)
     assert (await job.contract())["version"] == done["version"]
     late = await job.ask(job.cast.ada, "POST", f"{job.path}/complete")
     assert (late.status_code, late.json()["state"]) == (409, "completed")

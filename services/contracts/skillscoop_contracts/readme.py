@@ -5,7 +5,8 @@ from pathlib import Path
 from skillscoop_messages.registry import ENTRIES, EVENTS, SUBSCRIPTIONS
 
 from skillscoop_contracts.domain.diagram import mermaid
-from skillscoop_contracts.usecases import TIMERS
+from skillscoop_contracts.domain.table import TRANSITIONS
+from skillscoop_contracts.usecases import timer_of
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- made from the code -->\n", "<!-- end -->\n"
@@ -30,7 +31,11 @@ def generated() -> str:
         "\n## Events in\n",
         *(f"- `{one.name}`: {', '.join(f'`{name}`' for name in one.types if name in EVENTS)}" for one in heard),
         "\n## Timers\n",
-        *(f"- `{name}`: {_first_line(handle.__doc__)}" for name, handle in TIMERS.items()),
+        *(
+            f"- `{timer_of(one)}`: {_first_line(one.__doc__)}"
+            for one, row in TRANSITIONS.items()
+            if row.kind == "timer"
+        ),
     ]
     return "\n".join(lines) + "\n"
 

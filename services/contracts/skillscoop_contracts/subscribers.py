@@ -14,7 +14,7 @@ from skillscoop_contracts import projections
 from skillscoop_contracts.domain.contract import By
 from skillscoop_contracts.domain.delivery import FinishSettlement, NoteSettlementBlocked
 from skillscoop_contracts.domain.disputes import FreezeForDispute, SettleDispute, UnfreezeForDispute
-from skillscoop_contracts.domain.errors import ImpossibleDelivery, UnknownObject
+from skillscoop_contracts.domain.errors import DomainError, UnknownObject
 from skillscoop_contracts.domain.funding import NotePaymentHeld, NotePaymentOver, NotePaymentReturned
 from skillscoop_contracts.domain.table import Command
 from skillscoop_contracts.repository.loading import lock_contract
@@ -37,8 +37,8 @@ async def _react(
         await carry_out(tx, stored, command)
     except UnknownObject as error:
         raise NotYet(f"contract {contract_id} has not had {error.object_id}") from error
-    except ImpossibleDelivery as error:
-        raise Permanent(str(error)) from error
+    except DomainError as error:
+        raise Permanent(f"{type(error).__name__}: {error}") from error
 
 
 async def record_answer_of_payment(

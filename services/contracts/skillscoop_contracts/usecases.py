@@ -1,21 +1,20 @@
 """Load and lock, decide, save, record: one transaction each, which the caller opens and commits."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from skillscoop_messages.database import Transaction
-from skillscoop_messages.later import wake
+from skillscoop_messages.later import AlarmHandler, moves_money, wake
 from skillscoop_messages.outbox import record
 
-from skillscoop_contracts.domain.agreement import LapseTerms, answer_due_at
-from skillscoop_contracts.domain.completion import AutoComplete
-from skillscoop_contracts.domain.contract import By, Contract
-from skillscoop_contracts.domain.decide import decide
+from skillscoop_contracts.domain.contract import By, Contract, Milestone
+from skillscoop_contracts.domain.decide import deadline_of, decide
 from skillscoop_contracts.domain.drafting import CreateContract, create_contract
 from skillscoop_contracts.domain.errors import UnknownObject
-from skillscoop_contracts.domain.evolve import evolve
-from skillscoop_contracts.domain.funding import LapseFunding
+from skillscoop_contracts.domain.evolve import check_path, evolve
 from skillscoop_contracts.domain.policy import Policy, first_policy
-from skillscoop_contracts.domain.table import Command
+from skillscoop_contracts.domain.table import TRANSITIONS, Command
+from skillscoop_contracts.domain.transition import Transition, name_of, settles
 from skillscoop_contracts.publish import events_of
 from skillscoop_contracts.publish.policy import policy_published
 from skillscoop_contracts.repository.loading import (
@@ -25,10 +24,6 @@ from skillscoop_contracts.repository.loading import (
 )
 from skillscoop_contracts.repository.policies import current_policy, lock_policies, save_policy
 from skillscoop_contracts.repository.saving import save, save_new
-
-LAPSE_TERMS = "contracts.lapse_terms"
-LAPSE_FUNDING = "contracts.lapse_funding"
-AUTO_COMPLETE = "contracts.auto_complete"
 
 
 async def draft_contract(tx: Transaction, command: CreateContract, payee_ready: bool) -> Stored:
@@ -60,71 +55,68 @@ async def milestone_of_party(tx: Transaction, milestone_id: str, user_id: str) -
 async def carry_out(tx: Transaction, stored: Stored, command: Command) -> Stored:
     """Let the domain decide about a locked contract and make what it decided true; the same again when already so.
 
-    Raises the domain's named errors, with nothing changed.
+    Raises the domain's named errors, and OutsideTable, with nothing changed.
     """
     now = tx.now()
     facts = decide(stored.contract, command, now)
     if not facts:
         return stored
     after = evolve(stored.contract, facts, now)
+    check_path(command, stored.contract, after)
     length = await save(tx, stored, after, facts, command.by)
     record(tx, *events_of(after, facts, command.by))
     await _schedule_timers(tx, stored.contract, after)
     return Stored(after, length, stored.payee_ready)
 
 
+def timer_of(command: type[Any]) -> str:
+    """The name under which a timer waits. It stands in rows: a command that is called anew keeps the old name here."""
+    return f"contracts.{name_of(command)}"
+
+
 async def _schedule_timers(tx: Transaction, before: Contract, after: Contract) -> None:
     """Set a timer for each deadline that is new. One that is gone is left to fire for nothing."""
-    due = answer_due_at(after)
-    if due and due != answer_due_at(before):
-        await wake(tx, LAPSE_TERMS, after.id, due)
-    if after.auto_complete_at and after.auto_complete_at != before.auto_complete_at:
-        await wake(tx, AUTO_COMPLETE, after.id, after.auto_complete_at)
-    for milestone in after.milestones:
-        due = milestone.checkout_expires_at
-        known = before.milestone(milestone.id)
-        if due and (known is None or due != known.checkout_expires_at):
-            await wake(tx, LAPSE_FUNDING, milestone.id, due)
+    for command, transition in _TIMED.items():
+        for key, milestone in _subjects(after, transition):
+            deadline = deadline_of(after, milestone, transition)
+            known = before.milestone(milestone.id) if milestone else None
+            old = deadline_of(before, known, transition)
+            if deadline and (old is None or deadline.due_at != old.due_at):
+                await wake(tx, timer_of(command), key, deadline.due_at)
 
 
-async def lapse_terms(tx: Transaction, contract_id: str) -> None:
-    """Timer: the time to answer a revision may be over. Fired early, it is set again."""
-    stored = await lock_contract(tx, contract_id)
-    if stored is None:
+def _subjects(contract: Contract, transition: Transition) -> list[tuple[str, Milestone | None]]:
+    """What a timer may be set for: the contract, or each of its milestones, by id."""
+    if transition.of == "contract":
+        return [(contract.id, None)]
+    return [(milestone.id, milestone) for milestone in contract.milestones]
+
+
+async def fire(tx: Transaction, command: type[Any], key: str) -> None:
+    """A timer's time may have come: `key` is its contract's or milestone's id. Fired early, it is set again."""
+    transition = TRANSITIONS[command]
+    of_contract = transition.of == "contract"
+    stored = await (lock_contract(tx, key) if of_contract else lock_contract_of_milestone(tx, key))
+    milestone = stored.contract.milestone(key) if stored else None
+    if stored is None or (milestone is None and not of_contract):
         return
-    due = answer_due_at(stored.contract)
-    if due and tx.now() < due:
-        await wake(tx, LAPSE_TERMS, contract_id, due)
+    deadline = deadline_of(stored.contract, milestone, transition)
+    if deadline and tx.now() < deadline.due_at:
+        await wake(tx, timer_of(command), key, deadline.due_at)
         return
-    await carry_out(tx, stored, LapseTerms())
+    await carry_out(tx, stored, command() if of_contract else command(key))
 
 
-async def lapse_funding(tx: Transaction, milestone_id: str) -> None:
-    """Timer: the time to pay may be over. Fired early, it is set again."""
-    stored = await lock_contract_of_milestone(tx, milestone_id)
-    milestone = stored.contract.milestone(milestone_id) if stored else None
-    if stored is None or milestone is None:
-        return
-    due = milestone.checkout_expires_at
-    if due and tx.now() < due:
-        await wake(tx, LAPSE_FUNDING, milestone_id, due)
-        return
-    await carry_out(tx, stored, LapseFunding(milestone_id))
+def _handler(command: type[Any]) -> AlarmHandler:
+    async def handle(tx: Transaction, key: str) -> None:
+        await fire(tx, command, key)
+
+    return moves_money(handle) if settles(TRANSITIONS[command]) else handle
 
 
-async def auto_complete(tx: Transaction, contract_id: str) -> None:
-    """Timer: the time to complete a finished contract may be over. Fired early, it is set again."""
-    stored = await lock_contract(tx, contract_id)
-    if stored is None:
-        return
-    due = stored.contract.auto_complete_at
-    if due and tx.now() < due:
-        await wake(tx, AUTO_COMPLETE, contract_id, due)
-        return
-    await carry_out(tx, stored, AutoComplete())
-
-
-TIMERS = {LAPSE_TERMS: lapse_terms, LAPSE_FUNDING: lapse_funding, AUTO_COMPLETE: auto_complete}
+_TIMED = {command: transition for command, transition in TRANSITIONS.items() if transition.kind == "timer"}
+TIMERS: dict[str, AlarmHandler] = {timer_of(command): _handler(command) for command in _TIMED}
+"""Every timer of the table, by the name under which it waits."""
 
 
 async def ensure_policy(tx: Transaction) -> None:

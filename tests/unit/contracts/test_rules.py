@@ -19,7 +19,7 @@ from skillscoop_contracts.domain.policy import Policy
 from skillscoop_contracts.domain.terms import Line, Terms, check_terms, difference, terms_hash
 from skillscoop_messages.money import CURRENCIES
 
-from tests.unit.contracts.world import EVERYBODY, NOW, POLICY, commands, contract, line, milestone
+from tests.unit.contracts.situations import EVERYBODY, NOW, POLICY, commands, contract, line, milestone
 
 amounts = st.integers(50, 99_999_999)
 lines = st.lists(

@@ -18,6 +18,7 @@ from skillscoop_contracts.domain.revision import locked_changes, restated_milest
 from skillscoop_contracts.domain.terms import Terms
 from skillscoop_contracts.domain.transition import (
     Application,
+    Block,
     Deadline,
     Transition,
 )
@@ -130,8 +131,8 @@ def request_changes(contract: Contract, command: RequestChanges, _: datetime) ->
 def approve_terms(contract: Contract, command: ApproveTerms, now: datetime) -> list[Fact]:
     """The proposed revision comes into force.
 
-    Raises Refused `revision_changed` for an older screen, and `revision_outdated` when a milestone it touches has
-    moved on meanwhile or the fee that is about to be fixed takes a whole price.
+    Raises Refused `revision_changed` for an older screen, and `revision_outdated` when the fee that is about to be
+    fixed takes a whole price.
     """
     _expect_revision(contract, command.revision)
     policy = contract.policy or command.policy
@@ -141,9 +142,6 @@ def approve_terms(contract: Contract, command: ApproveTerms, now: datetime) -> l
             raise Refused("revision_outdated", detail, contract.id, {"milestones": eaten})
         return [TermsApproved(contract.revision, contract.terms, contract.terms_hash, policy, now)]
     pending = contract.pending
-    if locked := locked_changes(contract, pending.terms):
-        detail = "Milestones of this revision have moved on; the client has to state it anew."
-        raise Refused("revision_outdated", detail, contract.id, {"milestones": locked})
     return [TermsApproved(pending.revision, pending.terms, pending.hash, policy, now)]
 
 
@@ -158,16 +156,8 @@ def withdraw_terms(contract: Contract, _: WithdrawTerms, __: datetime) -> list[F
     return [TermsWithdrawn(contract.pending.revision if contract.pending else contract.revision)]
 
 
-def answer_due_at(contract: Contract) -> datetime | None:
-    """When the revision that waits lapses."""
-    return contract.pending.expires_at if contract.pending else contract.offer_expires_at
-
-
-def lapse_terms(contract: Contract, _: LapseTerms, now: datetime) -> list[Fact]:
-    """Nobody answered in time. Too early, or with nothing waiting any more: already so."""
-    due = answer_due_at(contract)
-    if due is None or now < due:
-        return []
+def lapse_terms(contract: Contract, _: LapseTerms, __: datetime) -> list[Fact]:
+    """Nobody answered in time."""
     return [TermsLapsed(contract.pending.revision if contract.pending else contract.revision)]
 
 
@@ -217,33 +207,42 @@ def _changes_requested(contract: Contract, _: ChangesRequested) -> Contract:
 
 
 def _answer_due(contract: Contract, _: Milestone | None) -> Deadline | None:
-    due = answer_due_at(contract)
+    due = contract.pending.expires_at if contract.pending else contract.offer_expires_at
     return Deadline(due, "revision_dropped" if contract.pending else "expired") if due else None
+
+
+def _not_outdated(contract: Contract, _: Milestone | None) -> Block | None:
+    """No milestone the pending revision touches has moved on meanwhile."""
+    locked = locked_changes(contract, contract.pending.terms) if contract.pending else []
+    if not locked:
+        return None
+    detail = "Milestones of this revision have moved on; the client has to state it anew."
+    return Block("revision_outdated", detail, {"milestones": locked})
 
 
 TRANSITIONS: dict[type[Any], Transition] = {
     RequestChanges: Transition(
-        "request_changes", "freelancer", "command", "contract",
+        "request_changes", ("freelancer",), "command", "contract",
         {"proposed": ("proposed",), "revising": ("revising",)},
         request_changes, clock=_answer_due,
     ),
     ApproveTerms: Transition(
-        "approve", "freelancer", "command", "contract",
+        "approve", ("freelancer",), "command", "contract",
         {"proposed": ("active",), "revising": ("active",)},
-        approve_terms, clock=_answer_due,
+        approve_terms, guards=(_not_outdated,), clock=_answer_due, milestones={"planned": ("dropped",)},
     ),
     DeclineTerms: Transition(
-        "decline", "freelancer", "command", "contract",
+        "decline", ("freelancer",), "command", "contract",
         {"proposed": ("declined",), "revising": ("active",)},
         decline_terms, clock=_answer_due,
     ),
     WithdrawTerms: Transition(
-        "withdraw", "client", "command", "contract",
+        "withdraw", ("client",), "command", "contract",
         {"proposed": ("withdrawn",), "revising": ("active",)},
         withdraw_terms,
     ),
     LapseTerms: Transition(
-        "lapse", "system", "timer", "contract",
+        "lapse", ("system",), "timer", "contract",
         {"proposed": ("expired",), "revising": ("active",)},
         lapse_terms, clock=_answer_due,
     ),

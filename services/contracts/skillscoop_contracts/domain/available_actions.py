@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from skillscoop_contracts.domain.contract import OVER, Contract, Milestone, Role
-from skillscoop_contracts.domain.decide import deadline_of, starts_here
+from skillscoop_contracts.domain.decide import blocked_by, deadline_of, starts_here
 from skillscoop_contracts.domain.table import TRANSITIONS
 from skillscoop_contracts.domain.terms import today_anywhere
 from skillscoop_contracts.domain.transition import Transition
@@ -28,12 +28,12 @@ _OF_MILESTONE = tuple(transition for transition in _OWN if transition.of == "mil
 
 def next_of_contract(contract: Contract) -> list[AvailableAction]:
     """What all actors may do next on the contract itself."""
-    return [_action(contract, None, one) for one in _OF_CONTRACT if _listed(contract, None, one)]
+    return _actions(contract, None, _OF_CONTRACT)
 
 
 def next_of_milestone(contract: Contract, milestone: Milestone) -> list[AvailableAction]:
     """What all actors may do next on one milestone."""
-    return [_action(contract, milestone, one) for one in _OF_MILESTONE if _listed(contract, milestone, one)]
+    return _actions(contract, milestone, _OF_MILESTONE)
 
 
 def allowed(contract: Contract, milestone: Milestone | None, role: Role) -> list[str]:
@@ -49,12 +49,23 @@ def _listed(contract: Contract, milestone: Milestone | None, transition: Transit
     return transition.kind != "timer" or deadline_of(contract, milestone, transition) is not None
 
 
-def _action(contract: Contract, milestone: Milestone | None, transition: Transition) -> AvailableAction:
+def _actions(
+    contract: Contract, milestone: Milestone | None, transitions: tuple[Transition, ...]
+) -> list[AvailableAction]:
+    return [
+        _action(contract, milestone, transition, actor)
+        for transition in transitions
+        if _listed(contract, milestone, transition)
+        for actor in transition.actors
+    ]
+
+
+def _action(contract: Contract, milestone: Milestone | None, transition: Transition, actor: Role) -> AvailableAction:
     deadline = deadline_of(contract, milestone, transition)
-    block = next((found for guard in transition.guards if (found := guard(contract, milestone))), None)
+    block = blocked_by(contract, milestone, transition)
     return AvailableAction(
         action=transition.action,
-        actor=transition.actor,
+        actor=actor,
         due_at=deadline.due_at if deadline else None,
         on_timeout=deadline.on_timeout if deadline else None,
         blocked_reason=(block.reason or block.code) if block else None,

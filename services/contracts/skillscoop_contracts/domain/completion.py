@@ -78,11 +78,8 @@ def complete_contract(contract: Contract, _: CompleteContract, __: datetime) -> 
     return [ContractClosed("completed" if paid > 0 else "ended", paid)]
 
 
-def auto_complete(contract: Contract, _: AutoComplete, now: datetime) -> list[Fact]:
-    """The client had time enough to say so. Too early, or something in the way again: already so."""
-    due = contract.auto_complete_at
-    if due is None or now < due or obstacles(contract):
-        return []
+def auto_complete(contract: Contract, _: AutoComplete, __: datetime) -> list[Fact]:
+    """The client had time enough to say so."""
     paid = contract.paid_to_freelancer
     return [ContractClosed("completed" if paid > 0 else "ended", paid)]
 
@@ -108,13 +105,13 @@ _CLOSED = ("completed", "ended")
 
 TRANSITIONS: dict[type[Any], Transition] = {
     CompleteContract: Transition(
-        "complete", "client", "command", "contract",
+        "complete", ("client",), "command", "contract",
         {"active": _CLOSED, "revising": ()},
         complete_contract, guards=(_all_done,), clock=_completion_due,
     ),
     AutoComplete: Transition(
-        "auto_complete", "system", "timer", "contract", {"active": _CLOSED},
-        auto_complete, clock=_completion_due,
+        "auto_complete", ("system",), "timer", "contract", {"active": _CLOSED},
+        auto_complete, guards=(_all_done,), clock=_completion_due,
     ),
 }  # fmt: skip
 

@@ -24,7 +24,6 @@ OVER: frozenset[Phase] = frozenset({"completed", "ended", "declined", "withdrawn
 HOLDING: frozenset[MilestoneState] = frozenset({"funded", "submitted"})
 
 FundingState = Literal["open", "superseded", "held", "failed", "canceled", "refused", "returned"]
-TAKES_PAYMENT: frozenset[MilestoneState] = frozenset({"planned", "funding"})
 
 # What a revision may change on a milestone that stands in this state; nothing where the state is not listed.
 TOUCHABLE: Mapping[MilestoneState, frozenset[str]] = {
@@ -247,6 +246,13 @@ class Contract:
     def funding(self, funding_id: str) -> Funding | None:
         """A try to fund, where it was loaded."""
         return next((funding for funding in self.fundings if funding.id == funding_id), None)
+
+    def the_funding(self, funding_id: str) -> Funding:
+        """A try to fund. Raises UnknownObject for one that was not loaded or never was."""
+        funding = self.funding(funding_id)
+        if funding is None:
+            raise UnknownObject(funding_id)
+        return funding
 
     def case(self, dispute_id: str) -> DisputeCase | None:
         """What is remembered of a dispute, where it was loaded."""

@@ -149,10 +149,16 @@ def _its_settlement(contract: Contract, milestone_id: str, settlement_id: str) -
     return milestone
 
 
+def expect_settlement(contract: Contract, command: NoteSettlementBlocked | FinishSettlement, _: datetime) -> list[Fact]:
+    """An event about a settlement that waits for nothing any more changes nothing. Raises UnknownObject for others."""
+    _its_settlement(contract, command.milestone_id, command.settlement_id)
+    return []
+
+
 def note_settlement_blocked(contract: Contract, command: NoteSettlementBlocked, _: datetime) -> list[Fact]:
-    """Show why the delivery waits. Older news, and news of what was delivered, change nothing."""
+    """Show why the delivery waits. Older events change nothing."""
     milestone = _its_settlement(contract, command.milestone_id, command.settlement_id)
-    if milestone.state != "settling" or command.sequence <= milestone.blocked_sequence:
+    if command.sequence <= milestone.blocked_sequence:
         return []
     news = command.reason != milestone.blocked_reason
     return [SettlementBlocked(milestone.id, command.settlement_id, command.reason, command.sequence, news)]
@@ -165,8 +171,6 @@ def finish_settlement(contract: Contract, command: FinishSettlement, _: datetime
     anything.
     """
     milestone = _its_settlement(contract, command.milestone_id, command.settlement_id)
-    if milestone.is_final:
-        return []
     to_freelancer, to_client = command.transferred + command.fee > 0, command.refunded > 0
     if not to_freelancer and not to_client:
         raise ImpossibleDelivery(f"settlement {command.settlement_id} delivered nothing to anybody")
@@ -213,20 +217,20 @@ def _milestone_settled(contract: Contract, fact: MilestoneSettled) -> Contract:
 
 TRANSITIONS: dict[type[Any], Transition] = {
     Submit: Transition(
-        "submit", "freelancer", "command", "milestone", {"funded": ("submitted",)},
+        "submit", ("freelancer",), "command", "milestone", {"funded": ("submitted",)},
         submit, during=RUNNING, guards=(no_pending_revision, not_frozen),
     ),
     Release: Transition(
-        "release", "client", "command", "milestone", {"funded": ("settling",), "submitted": ("settling",)},
+        "release", ("client",), "command", "milestone", {"funded": ("settling",), "submitted": ("settling",)},
         release, during=RUNNING, guards=(not_frozen,),
     ),
     NoteSettlementBlocked: Transition(
-        "settlement_blocked", "system", "event", "milestone", {"settling": ("settling",)},
-        note_settlement_blocked, during=RUNNING,
+        "settlement_blocked", ("system",), "event", "milestone", {"settling": ("settling",)},
+        note_settlement_blocked, during=RUNNING, otherwise=expect_settlement,
     ),
     FinishSettlement: Transition(
-        "settlement_completed", "system", "event", "milestone", {"settling": ("released", "refunded", "split")},
-        finish_settlement, during=RUNNING,
+        "settlement_completed", ("system",), "event", "milestone", {"settling": ("released", "refunded", "split")},
+        finish_settlement, during=RUNNING, otherwise=expect_settlement,
     ),
 }  # fmt: skip
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from skillscoop_contracts.domain.contract import (
     HOLDING,
-    RUNNING,
     SYSTEM,
     By,
     Contract,
@@ -18,7 +17,9 @@ from skillscoop_contracts.domain.contract import (
 from skillscoop_contracts.domain.delivery import SettlementDecided, settle
 from skillscoop_contracts.domain.errors import UnknownObject
 from skillscoop_contracts.domain.transition import (
+    ANY_PHASE,
     Application,
+    Path,
     Transition,
 )
 
@@ -264,18 +265,22 @@ def _decision_answered(contract: Contract, fact: DecisionExecuted | DecisionRefu
     return _case(contract, replace(case, decisions=(*case.decisions, fact.decision)))
 
 
+_HELD_FAST: Path = {"funded": ("funded",), "submitted": ("submitted",)}
+_SETTLED_OR_FREED: Path = {"funded": ("settling", "funded"), "submitted": ("settling", "submitted")}
+
+# Each question of a dispute has an answer wherever the contract stands; only milestones that hold money move along.
 TRANSITIONS: dict[type[Any], Transition] = {
     FreezeForDispute: Transition(
-        "freeze", "support", "event", "milestone", {"funded": ("funded",), "submitted": ("submitted",)},
-        freeze_for_dispute, during=RUNNING,
+        "freeze", ("client", "freelancer"), "event", "contract", ANY_PHASE,
+        freeze_for_dispute, milestones=_HELD_FAST,
     ),
     UnfreezeForDispute: Transition(
-        "unfreeze", "support", "event", "milestone", {"funded": ("funded",), "submitted": ("submitted",)},
-        unfreeze_for_dispute, during=RUNNING,
+        "unfreeze", ("system",), "event", "contract", ANY_PHASE,
+        unfreeze_for_dispute, milestones=_HELD_FAST,
     ),
     SettleDispute: Transition(
-        "decide", "support", "event", "milestone", {"funded": ("settling",), "submitted": ("settling",)},
-        settle_dispute, during=RUNNING,
+        "decide", ("support",), "event", "contract", ANY_PHASE,
+        settle_dispute, milestones=_SETTLED_OR_FREED,
     ),
 }  # fmt: skip
 

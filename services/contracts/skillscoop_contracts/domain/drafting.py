@@ -223,11 +223,11 @@ def _terms_proposed(contract: Contract, fact: TermsProposed) -> Contract:
 
 TRANSITIONS: dict[type[Any], Transition] = {
     EditTerms: Transition(
-        "terms", "client", "command", "contract",
+        "terms", ("client",), "command", "contract",
         {"draft": ("draft",), "proposed": ("proposed",), "active": ("revising",), "revising": ("revising",)},
         edit_terms,
     ),
-    SendForReview: Transition("send", "client", "command", "contract", {"draft": ("proposed",)}, send_for_review),
+    SendForReview: Transition("send", ("client",), "command", "contract", {"draft": ("proposed",)}, send_for_review),
 }  # fmt: skip
 
 APPLICATIONS: dict[type[Any], Application] = {

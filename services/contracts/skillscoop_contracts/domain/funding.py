@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from skillscoop_contracts.domain.contract import (
+    PHASES,
     RUNNING,
     SYSTEM,
-    TAKES_PAYMENT,
     By,
     Contract,
     Funding,
@@ -17,6 +17,7 @@ from skillscoop_contracts.domain.contract import (
 from skillscoop_contracts.domain.errors import Refused, UnknownObject
 from skillscoop_contracts.domain.policy import FeeRule
 from skillscoop_contracts.domain.transition import (
+    ANY_STATE,
     Application,
     Deadline,
     Transition,
@@ -183,11 +184,8 @@ Fact = (
 )
 
 
-def _the_funding(contract: Contract, funding_id: str) -> Funding:
-    funding = contract.funding(funding_id)
-    if funding is None:
-        raise UnknownObject(funding_id)
-    return funding
+_PAID: frozenset[FundingState] = frozenset({"held", "refused", "returned"})
+_UNANSWERED: frozenset[FundingState] = frozenset({"open", "superseded"})
 
 
 def fund(contract: Contract, command: Fund, now: datetime) -> list[Fact]:
@@ -215,74 +213,80 @@ def fund(contract: Contract, command: Fund, now: datetime) -> list[Fact]:
 
 
 def cancel_funding(contract: Contract, command: CancelFunding, _: datetime) -> list[Fact]:
-    """Ask payments to end the open try; its answer decides. Asked once is enough."""
+    """Ask payments to end the open try; its answer decides."""
     milestone = contract.the_milestone(command.milestone_id)
-    if milestone.cancel_asked or milestone.funding_id is None:
-        return []
+    assert milestone.funding_id is not None
     return [FundingCancelAsked(milestone.id, milestone.funding_id, "client")]
 
 
-def lapse_funding(contract: Contract, command: LapseFunding, now: datetime) -> list[Fact]:
-    """The time to pay is over: as if the client had canceled. Too early or already asked: already so."""
+def lapse_funding(contract: Contract, command: LapseFunding, _: datetime) -> list[Fact]:
+    """The time to pay is over: as if the client had canceled."""
     milestone = contract.the_milestone(command.milestone_id)
-    due = milestone.checkout_expires_at
-    if milestone.cancel_asked or milestone.funding_id is None or due is None or now < due:
-        return []
+    assert milestone.funding_id is not None
     return [FundingCancelAsked(milestone.id, milestone.funding_id, "lapsed")]
 
 
 def note_payment_held(contract: Contract, command: NotePaymentHeld, _: datetime) -> list[Fact]:
-    """Stripe holds money. Take it where it fits, else have it returned; never keep it twice.
+    """Stripe holds money for a milestone that waits for it: take it if it is exactly the price, else have it returned.
 
-    It fits a milestone that is being funded, by this or an earlier try, or planned in an active contract, if it is
-    exactly the price. When an earlier try was paid, the current one is canceled and its answer only closes it.
+    Any try may bring it, this or an earlier one, also where the milestone is planned again. When an earlier try was
+    paid, the current one is canceled and its answer only closes it.
     """
-    funding = _the_funding(contract, command.funding_id)
-    milestone = contract.the_milestone(command.milestone_id)
-    if funding.milestone_id != milestone.id:
-        raise UnknownObject(command.funding_id)
-    if funding.state in ("held", "refused", "returned"):
+    funding, milestone = _the_try(contract, command)
+    if funding.state in _PAID:
         return []
-    waiting = milestone.state == "funding"
-    current = waiting and milestone.funding_id == funding.id
-    if reason := _unwanted(contract, milestone, command):
-        facts: list[Fact] = [PaymentRefused(milestone.id, funding.id, command.payment_id, reason)]
-        if current:
-            facts.append(FundingFailed(milestone.id, funding.id, "refused", reason))
-        return facts
-    facts = []
-    if waiting and not current and milestone.funding_id is not None:
+    current = milestone.state == "funding" and milestone.funding_id == funding.id
+    if command.paid != milestone.amount or command.currency != contract.currency:
+        refused = PaymentRefused(milestone.id, funding.id, command.payment_id, "wrong_amount")
+        return [refused, FundingFailed(milestone.id, funding.id, "refused", "wrong_amount")] if current else [refused]
+    facts: list[Fact] = []
+    if milestone.state == "funding" and not current and milestone.funding_id is not None:
         facts.append(FundingCancelAsked(milestone.id, milestone.funding_id, "superseded"))
     return [*facts, MilestoneFunded(milestone.id, funding.id, command.payment_id, command.paid)]
 
 
-def _unwanted(contract: Contract, milestone: Milestone, command: NotePaymentHeld) -> RefusalReason | None:
-    """Why this money cannot be kept, or None."""
+def refuse_payment(contract: Contract, command: NotePaymentHeld, _: datetime) -> list[Fact]:
+    """Stripe holds money nobody waits for: have it returned; never keep it twice."""
+    funding, milestone = _the_try(contract, command)
+    if funding.state in _PAID:
+        return []
+    return [PaymentRefused(milestone.id, funding.id, command.payment_id, _why_unwanted(contract, milestone))]
+
+
+def _the_try(contract: Contract, command: NotePaymentHeld) -> tuple[Funding, Milestone]:
+    funding = contract.the_funding(command.funding_id)
+    milestone = contract.the_milestone(command.milestone_id)
+    if funding.milestone_id != milestone.id:
+        raise UnknownObject(command.funding_id)
+    return funding, milestone
+
+
+def _why_unwanted(contract: Contract, milestone: Milestone) -> RefusalReason:
     if contract.phase not in RUNNING:
         return "contract_over"
-    if milestone.state == "dropped":
-        return "milestone_dropped"
-    if milestone.state not in TAKES_PAYMENT:
-        return "already_funded"
-    if command.paid != milestone.amount or command.currency != contract.currency:
-        return "wrong_amount"
-    return None
+    return "milestone_dropped" if milestone.state == "dropped" else "already_funded"
 
 
-def note_payment_over(contract: Contract, command: NotePaymentOver, _: datetime) -> list[Fact]:
-    """A try is dead. Only the current one frees its milestone; an older one's answer just closes it."""
-    funding = _the_funding(contract, command.funding_id)
+def note_payment_over(contract: Contract, command: NotePaymentOver, now: datetime) -> list[Fact]:
+    """A try is dead. The current one frees its milestone; an older one's answer just closes it."""
+    funding = contract.the_funding(command.funding_id)
     milestone = contract.the_milestone(command.milestone_id)
-    if funding.state not in ("open", "superseded"):
-        return []
-    if milestone.state == "funding" and milestone.funding_id == funding.id:
+    if funding.state in _UNANSWERED and milestone.funding_id == funding.id:
         return [FundingFailed(milestone.id, funding.id, command.answer, command.reason)]
-    return [FundingAnswered(milestone.id, funding.id, command.answer)]
+    return close_try(contract, command, now)
+
+
+def close_try(contract: Contract, command: NotePaymentOver, _: datetime) -> list[Fact]:
+    """A try is dead that nobody waits for any more."""
+    funding = contract.the_funding(command.funding_id)
+    if funding.state not in _UNANSWERED:
+        return []
+    return [FundingAnswered(command.milestone_id, funding.id, command.answer)]
 
 
 def note_payment_returned(contract: Contract, command: NotePaymentReturned, _: datetime) -> list[Fact]:
     """Unwanted money is back with the client; once is enough."""
-    funding = _the_funding(contract, command.funding_id)
+    funding = contract.the_funding(command.funding_id)
     milestone = contract.the_milestone(command.milestone_id)
     if funding.state == "returned":
         return []
@@ -343,12 +347,9 @@ def _funding_answered(contract: Contract, fact: FundingAnswered) -> Contract:
     return _funding(contract, fact.funding_id, fact.answer)
 
 
-def _payment_refused(contract: Contract, fact: PaymentRefused) -> Contract:
-    return _funding(contract, fact.funding_id, "refused")
-
-
-def _payment_returned(contract: Contract, fact: PaymentReturned) -> Contract:
-    return _funding(contract, fact.funding_id, "returned")
+def _try_is(state: FundingState) -> Application:
+    """It concerns the try alone."""
+    return lambda contract, fact: _funding(contract, fact.funding_id, state)
 
 
 def _checkout_due(_: Contract, milestone: Milestone | None) -> Deadline | None:
@@ -362,27 +363,29 @@ def _cancel_asked(milestone: Milestone | None) -> bool:
 
 TRANSITIONS: dict[type[Any], Transition] = {
     Fund: Transition(
-        "fund", "client", "command", "milestone", {"planned": ("funding",)},
+        "fund", ("client",), "command", "milestone", {"planned": ("funding",)},
         fund, during=RUNNING, guards=(no_pending_revision,),
     ),
     CancelFunding: Transition(
-        "cancel_funding", "client", "command", "milestone", {"funding": ("funding",)},
+        "cancel_funding", ("client",), "command", "milestone", {"funding": ("funding",)},
         cancel_funding, during=RUNNING, clock=_checkout_due, already=_cancel_asked,
     ),
     LapseFunding: Transition(
-        "lapse", "system", "timer", "milestone", {"funding": ("funding",)},
+        "lapse", ("system",), "timer", "milestone", {"funding": ("funding",)},
         lapse_funding, during=RUNNING, clock=_checkout_due, already=_cancel_asked,
     ),
     NotePaymentHeld: Transition(
-        "payment_held", "system", "event", "milestone", dict.fromkeys(sorted(TAKES_PAYMENT), ("funded",)),
-        note_payment_held, during=RUNNING,
+        "payment_held", ("system",), "event", "milestone",
+        {"planned": ("funded", "planned"), "funding": ("funded", "planned", "funding")},
+        note_payment_held, during=RUNNING, otherwise=refuse_payment,
     ),
     NotePaymentOver: Transition(
-        "payment_over", "system", "event", "milestone", {"funding": ("planned",)},
-        note_payment_over, during=RUNNING,
+        "payment_over", ("system",), "event", "milestone", {"funding": ("planned", "funding")},
+        note_payment_over, during=RUNNING, otherwise=close_try,
     ),
     NotePaymentReturned: Transition(
-        "payment_returned", "system", "event", "milestone", {}, note_payment_returned,
+        "payment_returned", ("system",), "event", "milestone", ANY_STATE,
+        note_payment_returned, during=frozenset(PHASES),
     ),
 }  # fmt: skip
 
@@ -392,6 +395,6 @@ APPLICATIONS: dict[type[Any], Application] = {
     MilestoneFunded: _milestone_funded,
     FundingFailed: _funding_failed,
     FundingAnswered: _funding_answered,
-    PaymentRefused: _payment_refused,
-    PaymentReturned: _payment_returned,
+    PaymentRefused: _try_is("refused"),
+    PaymentReturned: _try_is("returned"),
 }

@@ -6,7 +6,6 @@ attribute `reason` or `comment`; the subject is the milestone, the dispute or el
 have to be worked out stand in `_WORKED_OUT`.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from skillscoop_contracts.domain.disputes import DecisionRefused, DisputeAnswere
 from skillscoop_contracts.domain.drafting import TermsProposed
 from skillscoop_contracts.domain.funding import FundingAnswered, FundingCancelAsked
 from skillscoop_contracts.domain.table import Fact, Facts
+from skillscoop_contracts.domain.transition import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,9 @@ def entries(contract: Contract, facts: Facts, by: By) -> list[Entry]:
 
 
 def _as_named(contract: Contract, fact: Fact, _: By) -> Entry:
-    action = getattr(fact, "action", None) or _in_words(type(fact).__name__)
+    action = getattr(fact, "action", None) or name_of(type(fact))
     reason = getattr(fact, "reason", None) or getattr(fact, "comment", None)
     return Entry(action, _subject(contract, fact), reason, {name: getattr(fact, name) for name in _shown(fact)})
-
-
-def _in_words(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _shown(fact: Fact) -> tuple[str, ...]:

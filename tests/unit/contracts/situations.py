@@ -95,7 +95,7 @@ def contract(phase: Any = "active", *milestones: Milestone) -> Contract:
         policy=POLICY if approved else None,
         offer_expires_at=NOW + timedelta(days=14) if phase == "proposed" else None,
         cases=(DisputeCase("dsp_1", "answered"),),
-        fundings=(Funding("fnd_1", "ms_1", PRICE, "open"),),
+        fundings=(Funding("fnd_0", "ms_1", PRICE, "superseded"), Funding("fnd_1", "ms_1", PRICE, "open")),
     )
     finished = phase == "active" and all(one.is_final for one in parts)
     return replace(plain, auto_complete_at=NOW + timedelta(days=14)) if finished else plain
@@ -104,7 +104,8 @@ def contract(phase: Any = "active", *milestones: Milestone) -> Contract:
 def situations() -> Iterator[tuple[Contract, Milestone]]:
     """Every phase with every state of a milestone, frozen and not, cancellation asked and not.
 
-    Before the first approval milestones are only planned.
+    Before the first approval milestones are only planned. Changed terms that wait also come as some that drop the
+    milestone. One contract has a time to complete by itself although something is open.
     """
     for phase in PHASES:
         agreed = phase in ("active", "revising", "completed", "ended")
@@ -114,6 +115,16 @@ def situations() -> Iterator[tuple[Contract, Milestone]]:
                 yield contract(phase, milestone(state, frozen=True)), milestone(state, frozen=True)
             if state == "funding":
                 yield contract(phase, milestone(state, cancel_asked=True)), milestone(state, cancel_asked=True)
+            if phase == "revising" and state != "dropped":
+                yield dropping(contract(phase, milestone(state))), milestone(state)
+    yield replace(contract("active"), auto_complete_at=NOW + timedelta(days=14)), milestone()
+
+
+def dropping(current: Contract) -> Contract:
+    """The same contract, whose changed terms have another milestone instead of this one."""
+    assert current.pending is not None
+    terms = replace(current.pending.terms, lines=(Line("ms_2", "Part 2", 700),))
+    return replace(current, pending=replace(current.pending, terms=terms))
 
 
 def edit(by: By) -> EditTerms:
@@ -150,6 +161,19 @@ def commands(current: Contract, by: By) -> list[Any]:
         FreezeForDispute(by, "dsp_2", None),
         UnfreezeForDispute("dsp_1", by),
         SettleDispute(by, "dsp_1", 1, (("ms_1", held),), {"ms_1": "stl_2"}),
+    ]
+
+
+def other_events(by: By) -> list[Any]:
+    """What else other services may say: another amount, an earlier try, another delivery, a decision on nothing."""
+    return [
+        NotePaymentHeld("ms_1", "fnd_1", "pay_1", PRICE - 1, "usd", by),
+        NotePaymentHeld("ms_1", "fnd_0", "pay_0", PRICE, "usd", by),
+        NotePaymentHeld("ms_1", "fnd_0", "pay_0", PRICE, "eur", by),
+        NotePaymentOver("ms_1", "fnd_0", "failed", "card_declined", by),
+        FinishSettlement("ms_1", "stl_1", 0, PRICE, 0, 0, by),
+        FinishSettlement("ms_1", "stl_1", 5_000, PRICE - 5_000, 0, 0, by),
+        SettleDispute(by, "dsp_1", 1, (), {}),
     ]
 
 
