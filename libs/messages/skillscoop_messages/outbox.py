@@ -187,13 +187,14 @@ async def _store_sqlite(tx: Transaction, events: Sequence[_Stored]) -> list[Wire
     return wires
 
 
+# By their ids alone: told to take unmarked ones only, the server walks through all that are unmarked.
 _MARK = {
-    "postgresql": text(
-        "UPDATE outbox SET published_at = :now WHERE id = ANY(CAST(:ids AS text[])) AND published_at IS NULL"
-    ).bindparams(bindparam("now", type_=UtcDateTime())),
-    "sqlite": text(
-        "UPDATE outbox SET published_at = :now WHERE id IN (SELECT value FROM json_each(:ids)) AND published_at IS NULL"
-    ).bindparams(bindparam("now", type_=UtcDateTime())),
+    "postgresql": text("UPDATE outbox SET published_at = :now WHERE id = ANY(CAST(:ids AS text[]))").bindparams(
+        bindparam("now", type_=UtcDateTime())
+    ),
+    "sqlite": text("UPDATE outbox SET published_at = :now WHERE id IN (SELECT value FROM json_each(:ids))").bindparams(
+        bindparam("now", type_=UtcDateTime())
+    ),
 }
 
 _UNPUBLISHED = (

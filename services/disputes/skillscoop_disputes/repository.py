@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from skillscoop_chassis.http.paging import Cursor, keyset
+from skillscoop_chassis.http.paging import Cursor, keyset_of_any
 from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.database import Transaction
@@ -211,13 +211,12 @@ async def page(
 ) -> list[tuple[RowMapping, Dispute]]:
     """Disputes newest first, those of `party` only unless it is None, each with its row."""
     statement = sa.select(DISPUTES)
-    if party is not None:
-        statement = statement.where(sa.or_(DISPUTES.c.client_id == party, DISPUTES.c.freelancer_id == party))
     for name in ("state", "assigned_to", "contract_id"):
         wanted = getattr(filters, name)
         statement = statement if wanted is None else statement.where(DISPUTES.c[name] == wanted)
     if filters.due_before is not None:
         statement = statement.where(DISPUTES.c.due_at < filters.due_before)
-    rows = await tx.all(keyset(statement, DISPUTES.c.created_at, DISPUTES.c.id, cursor))
+    mine = [sa.true()] if party is None else [DISPUTES.c.client_id == party, DISPUTES.c.freelancer_id == party]
+    rows = await tx.all(keyset_of_any(statement, mine, DISPUTES.c.created_at, DISPUTES.c.id, cursor))
     evidence = await _evidence(tx, [row["id"] for row in rows])
     return [(row, dispute_of(row, evidence.get(row["id"], ()))) for row in rows]

@@ -57,7 +57,7 @@ async def look_at_what_is_due(database: Database, office: Office) -> int:
                 unbooked = table is PAYMENTS and row["state"] not in OPEN
                 await watch.looked(tx, table, row, office.book_after if unbooked else first)
                 found += 1
-            tx.after_commit(office.wake)
+            tx.after_commit(office.look)
     return found
 
 

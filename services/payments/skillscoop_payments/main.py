@@ -49,16 +49,18 @@ def build(
         timeout=settings.stripe_timeout,
         connections=settings.stripe_concurrency,
     )
-    executors: list[Executor[Outcome] | Executor[looking.Look]] = []
 
     def wake() -> None:
-        for executor in executors:
-            executor.nudge()
+        operations.nudge()
+
+    def look_soon() -> None:
+        looks.nudge()
 
     office = Office(
         environment=settings.stripe_environment or settings.environment,
         gateway=provider,
         wake=wake,
+        look=look_soon,
         return_url=settings.return_url,
         look_after=timedelta(seconds=settings.look_after_seconds),
         book_after=timedelta(seconds=settings.book_after_seconds),
@@ -83,7 +85,6 @@ def build(
         "payments.operations", STRIPE_OPERATIONS, carry_out, record_outcome, lease, settings.stripe_concurrency
     )
     looks = Executor("payments.looks", PROVIDER_NOTICES, look, record_look, lease, settings.stripe_concurrency)
-    executors += [operations, looks]
 
     @asynccontextmanager
     async def connections() -> AsyncIterator[None]:

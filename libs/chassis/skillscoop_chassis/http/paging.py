@@ -112,6 +112,29 @@ def keyset(
     return statement.order_by(sort_column.desc(), id_column.desc()).limit(cursor.limit + 1)
 
 
+def keyset_of_any(
+    statement: sa.Select[Any],
+    reasons: Sequence[sa.ColumnElement[bool]],
+    sort_column: sa.ColumnElement[Any],
+    id_column: sa.ColumnElement[Any],
+    cursor: Cursor,
+) -> sa.Select[Any]:
+    """As `keyset`, for the rows of `statement` (of one table) that meet at least one of `reasons`.
+
+    Each reason is a page of its own in the order of its own index, and the page is made of their beginnings: `a OR b`
+    would read and sort every row of the caller, however many pages there are.
+    """
+    pages = []
+    for place, reason in enumerate(reasons):
+        # Each row once, under its first reason; a comparison with NULL is no reason.
+        others = [other.is_not(sa.true()) for other in reasons[:place]]
+        one = keyset(statement.where(reason, *others), sort_column, id_column, cursor).subquery()
+        pages.append(sa.select(one))
+    found = sa.union_all(*pages).subquery()
+    sort, id_ = found.c[str(sort_column.key)], found.c[str(id_column.key)]
+    return sa.select(found).order_by(sort.desc(), id_.desc()).limit(cursor.limit + 1)
+
+
 def page(
     rows: Sequence[sa.RowMapping],
     cursor: Cursor,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from skillscoop_chassis.http.paging import Cursor, keyset
+from skillscoop_chassis.http.paging import Cursor, keyset_of_any
 from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.database import Transaction
 
@@ -127,15 +127,12 @@ def contracts_of(
     user_id: str, role: str | None, state: str | None, cursor: Cursor, ids_only: bool = False
 ) -> sa.Select[Any]:
     """The statement for one page of a user's contracts, newest first."""
-    mine = {
-        "client": CONTRACTS.c.client_id == user_id,
-        "freelancer": CONTRACTS.c.freelancer_id == user_id,
-        None: sa.or_(CONTRACTS.c.client_id == user_id, CONTRACTS.c.freelancer_id == user_id),
-    }
-    statement = sa.select(CONTRACTS).where(mine[role])
+    mine = {"client": CONTRACTS.c.client_id == user_id, "freelancer": CONTRACTS.c.freelancer_id == user_id}
+    statement = sa.select(CONTRACTS)
     if state is not None:
         statement = statement.where(CONTRACTS.c.state == state)
-    return keyset(statement, CONTRACTS.c.created_at, CONTRACTS.c.id, cursor)
+    reasons = [mine[role]] if role is not None else list(mine.values())
+    return keyset_of_any(statement, reasons, CONTRACTS.c.created_at, CONTRACTS.c.id, cursor)
 
 
 _PARTS_OF_MANY = (

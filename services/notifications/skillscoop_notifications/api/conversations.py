@@ -19,7 +19,7 @@ from starlette.responses import Response
 from skillscoop_notifications.adapters.stream import Hub
 from skillscoop_notifications.repository import conversations
 from skillscoop_notifications.shapes import UNCHANGED, ConversationView, MessageView
-from skillscoop_notifications.tables import CONVERSATIONS, MESSAGES
+from skillscoop_notifications.tables import MESSAGES
 from skillscoop_notifications.usecases import chat
 from skillscoop_notifications.views import message_view
 
@@ -82,8 +82,7 @@ async def list_conversations(
     """The caller's conversations, newest first; for our team those of disputes they work on."""
     cursor, user = read.cursor(params), read.actor.id
     tx = await read.begin()
-    select = conversations.visible_to(read.actor, contract_id)
-    rows = await tx.all(keyset(select, CONVERSATIONS.c.created_at, CONVERSATIONS.c.id, cursor))
+    rows = await tx.all(conversations.visible_to(read.actor, contract_id, cursor))
     views = {view.id: view for view in await chat.conversation_views(tx, rows[: cursor.limit], user)}
     await _audited(log, *(row["id"] for row in rows[: cursor.limit] if chat.party_of(row, user) is None))
     return read.reply(page(rows, cursor, lambda row: views[row["id"]]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from skillscoop_chassis.access import readable_contracts
+from skillscoop_chassis.http.paging import Cursor, keyset_of_any
 from skillscoop_chassis.identity import Actor
 from skillscoop_chassis.sql.bulk import BulkInsert
 from skillscoop_chassis.sql.database import for_update
@@ -109,12 +110,14 @@ async def find(tx: Transaction, conversation_id: str, *, lock: bool = False) -> 
     return await tx.first(_LOCK_BY_ID if lock else _BY_ID, {"id": conversation_id})
 
 
-def visible_to(actor: Actor, contract_id: str | None) -> sa.Select[Any]:
-    """The conversations the caller may see, as a party or as somebody of our team at work on a dispute of it."""
-    assigned = readable_contracts(ASSIGNMENTS, actor)
-    mine = sa.or_(_C.client_id == actor.id, _C.freelancer_id == actor.id, _C.contract_id.in_(assigned))
-    statement = sa.select(CONVERSATIONS).where(mine)
-    return statement if contract_id is None else statement.where(_C.contract_id == contract_id)
+def visible_to(actor: Actor, contract_id: str | None, cursor: Cursor) -> sa.Select[Any]:
+    """One page of what the caller may see, as a party or as somebody of our team at work on a dispute of it."""
+    assigned = _C.contract_id.in_(readable_contracts(ASSIGNMENTS, actor))
+    statement = sa.select(CONVERSATIONS)
+    if contract_id is not None:
+        statement = statement.where(_C.contract_id == contract_id)
+    reasons = [_C.client_id == actor.id, _C.freelancer_id == actor.id, assigned]
+    return keyset_of_any(statement, reasons, _C.created_at, _C.id, cursor)
 
 
 def messages_of(conversation_id: str) -> sa.Select[Any]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from skillscoop_chassis.http.models import MoneyView, NextMove
-from skillscoop_chassis.http.paging import Page, keyset, page
+from skillscoop_chassis.http.paging import Page, page
 from skillscoop_chassis.http.problems import not_found
 from sqlalchemy import RowMapping
 from starlette.responses import HTMLResponse, Response
@@ -13,7 +13,6 @@ from skillscoop_payments.api.doors import Paging, Read, settings_of
 from skillscoop_payments.api.shapes import FailureView, PaymentView
 from skillscoop_payments.domain.payment import next_moves
 from skillscoop_payments.repository import payments as rows
-from skillscoop_payments.tables import PAYMENTS
 
 router = APIRouter(tags=["payments"])
 
@@ -67,7 +66,7 @@ async def list_payments(
     """Payments the caller is a party of, newest first."""
     cursor, reader = read.cursor(params), read.actor.id
     tx = await read.begin()
-    found = await tx.all(keyset(rows.of_person(reader, contract_id), PAYMENTS.c.created_at, PAYMENTS.c.id, cursor))
+    found = await tx.all(rows.of_person(reader, contract_id, cursor))
     key = settings_of(read).stripe_publishable_key
     return read.reply(page(found, cursor, lambda row: payment_view(row, reader, key)))
 

@@ -51,7 +51,7 @@ async def _keep(work: Change, endpoint: Endpoint, secrets: Sequence[SecretStr]) 
         subject_ref=notice.ref,
         payload=notice.payload,
     )
-    tx.after_commit(office.wake)
+    tx.after_commit(office.look)
     return await work.reply(RECEIVED)
 
 

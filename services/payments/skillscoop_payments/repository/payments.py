@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
+from skillscoop_chassis.http.paging import Cursor, keyset_of_any
 from skillscoop_chassis.sql.database import for_update
 from skillscoop_messages.context import Story
 from skillscoop_messages.database import Transaction
-from sqlalchemy import ColumnElement, RowMapping, bindparam, select
+from sqlalchemy import RowMapping, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from skillscoop_payments.domain.observations import Booking, Failure
@@ -167,11 +168,13 @@ async def latest_of_milestone(tx: Transaction, milestone_id: str) -> RowMapping 
     return await tx.first(select(PAYMENTS).where(_T.milestone_id == milestone_id).order_by(_T.id.desc()).limit(1))
 
 
-def of_person(user_id: str, contract_id: str | None) -> Any:
-    """The statement of the payments a person is a party of, for a page of them."""
-    mine: ColumnElement[bool] = (_T.client_id == user_id) | (_T.freelancer_id == user_id)
-    statement = select(PAYMENTS).where(mine)
-    return statement if contract_id is None else statement.where(_T.contract_id == contract_id)
+def of_person(user_id: str, contract_id: str | None, cursor: Cursor) -> Any:
+    """The statement of one page of the payments a person is a party of, newest first."""
+    statement = select(PAYMENTS)
+    if contract_id is not None:
+        statement = statement.where(_T.contract_id == contract_id)
+    mine = [_T.client_id == user_id, _T.freelancer_id == user_id]
+    return keyset_of_any(statement, mine, _T.created_at, _T.id, cursor)
 
 
 async def unbooked(tx: Transaction, contract_id: str) -> int:

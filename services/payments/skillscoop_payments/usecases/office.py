@@ -14,14 +14,16 @@ from skillscoop_payments.gateway import Gateway
 class Office:
     """The provider and the settings around it.
 
-    `environment` marks every object we make there; `wake` starts waiting operations at once, call it after a commit
-    only; `return_url` is where people come back to when nobody named a page; `look_after` is how long an open object is
-    left alone before it is looked at unasked, `book_after` the same for money the provider has yet to book.
+    `environment` marks every object we make there; `wake` starts waiting operations at once and `look` what is to be
+    looked at there, call either after a commit only; `return_url` is where people come back to when nobody named a
+    page; `look_after` is how long an open object is left alone before it is looked at unasked, `book_after` the same
+    for money the provider has yet to book.
     """
 
     environment: str
     gateway: Gateway
     wake: Callable[[], None]
+    look: Callable[[], None]
     return_url: str
     look_after: timedelta
     book_after: timedelta

@@ -86,6 +86,7 @@ async def look_again(tx: Transaction, office: Office, account_ref: str | None) -
             subject="account",
             subject_ref=account_ref,
         )
+        tx.after_commit(office.look)
 
 
 async def refused(tx: Transaction, office: Office, payout_account_id: str) -> None:
