@@ -156,6 +156,34 @@ async def test_every_lost_question_and_answer_is_said_again(job: Job, tell: Stor
     await tell(job)
 
 
+async def test_a_milestone_whose_answer_is_overdue_says_so_until_it_is_there(job: Job) -> None:
+    """Given a settlement nobody heard of, when it was asked again in vain, then all can see that and it is counted."""
+    await job.ready(40_000)
+    losses = job.world.losses
+    asked = ("payments.pay_out_when_settlement_decided", contracts.MilestoneSettlementDecided.type)
+    losses.wanted.add(asked)
+    assert (await job.release()).status_code == 202
+    await job.world.until("the question lost", lambda: nothing_left_to_lose(job))
+    assert "answer_overdue" not in await warnings(job)
+
+    losses.wanted.add(asked)
+    await job.world.ask_again()
+    await job.world.until("the question lost again", lambda: nothing_left_to_lose(job))
+
+    assert "answer_overdue" in await warnings(job)
+    async with job.world.services["contracts"].database.read() as tx:
+        assert (await asking.counts(tx))[1] == 1
+
+    await job.world.ask_again()
+    await job.becomes("released")
+    assert "answer_overdue" not in await warnings(job)
+
+
+async def warnings(job: Job) -> list[str]:
+    """The codes of a milestone's warnings."""
+    return [one["code"] for one in (await job.milestone())["warnings"]]
+
+
 async def test_every_lost_question_and_answer_is_said_again_on_the_simulated_transport(tmp_path: Path) -> None:
     simulated = SimulatedTransport(7, SUBSCRIPTIONS.values())
     ground = Templates(tmp_path / "templates").sqlite(tmp_path / "databases")

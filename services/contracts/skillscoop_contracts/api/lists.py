@@ -19,6 +19,7 @@ from skillscoop_contracts.repository.loading import (
     contracts_of,
     read_contract,
     with_parts,
+    with_unanswered,
 )
 from skillscoop_contracts.repository.policies import current_policy
 from skillscoop_contracts.repository.row_types import Row
@@ -58,6 +59,7 @@ async def get_contract(contract_id: str, request: ReadRequest) -> Response:
     role = await reader_role(request, tx, stored, "contract")
     if stored is None:
         raise not_found()
+    stored = await with_unanswered(tx, stored)
     policy = stored.contract.policy or await current_policy(tx)
     answer = request.reply(contract_view(stored, role, policy, tx.now()))
     # The milestones inside move without the contract's version, so the tag is for If-Match, not for caching.

@@ -21,7 +21,7 @@ from skillscoop_contracts.api.requests import FundRequest, ReleaseRequest, Submi
 from skillscoop_contracts.api.schemas import MilestoneView
 from skillscoop_contracts.api.views.milestones import as_seen_by, milestone_view
 from skillscoop_contracts.domain import delivery, funding
-from skillscoop_contracts.repository.loading import read_contract_of_milestone
+from skillscoop_contracts.repository.loading import read_contract_of_milestone, with_unanswered
 
 
 @router.get("/v1/milestones/{milestone_id}", response_model=MilestoneView, summary="A milestone", tags=["milestones"])
@@ -33,6 +33,7 @@ async def get_milestone(milestone_id: str, request: ReadRequest) -> Response:
     milestone = stored.contract.milestone(milestone_id) if stored else None
     if stored is None or milestone is None or not stored.contract.shows_terms_to(role):
         raise not_found()
+    stored = await with_unanswered(tx, stored)
     answer = request.reply(milestone_view(as_seen_by(stored, role), milestone, tx.now()))
     # What may happen next also moves with the contract and the clock, so the tag is for If-Match, not for caching.
     answer.headers["ETag"] = f'"{milestone.version}"'

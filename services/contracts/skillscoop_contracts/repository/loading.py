@@ -1,12 +1,13 @@
 """Reading contracts: the aggregate with or without its lock, and lists of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from skillscoop_chassis.http.paging import Cursor, keyset_of_any
 from skillscoop_chassis.sql.database import for_update
+from skillscoop_messages.asking import question_key, unanswered
 from skillscoop_messages.database import Transaction
 
 from skillscoop_contracts.domain.contract import Contract, DisputeCase, Funding, Milestone
@@ -29,6 +30,8 @@ class Stored:
     contract: Contract
     entries: int
     payee_ready: bool
+    unanswered: frozenset[str] = frozenset()
+    """Milestones about which payments was asked again without any sign of it; looked up for readers only."""
 
 
 _KEY = sa.bindparam("key", type_=sa.Text)
@@ -121,6 +124,21 @@ def _stored(
         entries=parts[0]["entries"],
         payee_ready=parts[0]["payee_state"] == "active",
     )
+
+
+def _question_about(milestone: Milestone) -> str | None:
+    """What payments has to answer about a milestone just now."""
+    if milestone.state == "funding":
+        return question_key("funding", milestone.funding_id)
+    if milestone.state == "settling" and milestone.settlement:
+        return question_key("settlement", milestone.settlement.id)
+    return None
+
+
+async def with_unanswered(tx: Transaction, stored: Stored) -> Stored:
+    """The contract with its milestones about which payments has been silent for too long. Mostly costs nothing."""
+    asked = {key: one.id for one in stored.contract.milestones if (key := _question_about(one))}
+    return replace(stored, unanswered=frozenset(asked[key] for key in await unanswered(tx, asked)))
 
 
 def contracts_of(

@@ -45,6 +45,8 @@ def milestone_view(stored: Stored, milestone: Milestone, now: datetime) -> Miles
     contract = stored.contract
     currency = contract.currency
     warnings = warnings_of_milestone(contract, milestone, stored.payee_ready, now)
+    if milestone.id in stored.unanswered:
+        warnings.append("answer_overdue")
     return MilestoneView(
         id=milestone.id,
         object="milestone",
