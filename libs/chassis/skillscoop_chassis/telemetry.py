@@ -15,7 +15,18 @@ from skillscoop_messages.context import story
 Fields = MutableMapping[str, Any]
 
 HIDDEN = "[hidden]"
-OTHERS = ("aiohttp", "aiormq", "aiosqlite", "httpcore2", "httpx2", "psycopg", "sqlalchemy", "stripe", "uvicorn.error")
+OTHERS = (
+    "aio_pika",
+    "aiohttp",
+    "aiormq",
+    "aiosqlite",
+    "httpcore2",
+    "httpx2",
+    "psycopg",
+    "sqlalchemy",
+    "stripe",
+    "uvicorn.error",
+)
 """Libraries that are heard from warnings on: below that they write down statements' values and answers' bodies."""
 
 _SECRET_NAMES = re.compile(r"authorization|token|secret|password|api_?key|cookie|email|jwt|signature", re.IGNORECASE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiormq
 import pytest
-from skillscoop_messages.errors import TopologyMismatch
+from skillscoop_messages.errors import TopologyMismatch, TransportError
 from skillscoop_messages.transport.base import DEAD, Subscription
 from skillscoop_messages.transport.names import DELIVERY_LIMIT, exchange_name, queue_name
 from skillscoop_messages.transport.rabbitmq import RabbitTransport, Topology
@@ -222,6 +222,110 @@ async def test_a_deleted_queue_is_declared_again_and_consumed(
         return sent[0].id in mailbox.ids()
 
     await eventually(arrived)
+
+
+async def deleted(broker: PrivateRabbit, namespace: str, *, queues: bool = True, exchange: bool = True) -> None:
+    """An operator deletes what is ours on the broker."""
+    operator = await amqp(broker)
+    for name in SUBSCRIPTIONS if queues else ():
+        await operator.queue_delete(queue_name(name, namespace))
+        await operator.queue_delete(queue_name(name, namespace) + DEAD)
+    if exchange:
+        await operator.exchange_delete(exchange_name(namespace))
+    await operator.connection.close()
+
+
+@pytest.mark.parametrize("queues", [False, True], ids=["the exchange", "the exchange and every queue"])
+async def test_what_is_deleted_while_we_run_is_an_error_and_is_made_again(
+    broker: PrivateRabbit, opened: Makes, namespace: str, queues: bool
+) -> None:
+    """Given a process that may declare, when its exchange (and every queue) is deleted, then publishing says that the
+    channel was closed, and the next try finds all of it made again, queues of absent subscribers included."""
+    transport = await opened()
+    mailbox = Mailbox()
+    await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
+    await transport.publish(wires(Shipped(parcel_id="pcl_0")))
+    await deleted(broker, namespace, queues=queues)
+    lost = wires(Lost(parcel_id="pcl_1"))
+
+    with pytest.raises(TransportError, match=r"the broker closed the channel: .*no exchange"):
+        await transport.publish(lost)
+    assert "no exchange" in (transport.trouble() or "")
+
+    assert await transport.publish(lost) == {lost[0].id}
+    await mailbox.holds([lost[0].id])
+    absent = Mailbox()
+    await transport.subscribe(SUBSCRIPTIONS[MOURNING], absent)
+    await absent.holds([lost[0].id])
+
+    async def well() -> bool:
+        return transport.trouble() is None
+
+    await eventually(well)
+
+
+async def test_a_broker_that_was_reset_has_everything_again_before_anybody_publishes(
+    broker: PrivateRabbit, opened: Makes, namespace: str
+) -> None:
+    """Given a process that may declare and publishes nothing, when the broker loses everything it knew, then exchange,
+    queues and bindings are there again."""
+    await opened()
+    for command in ("stop_app", "force_reset", "start_app", "await_startup"):
+        await asyncio.to_thread(broker.ctl, command)
+
+    async def all_there() -> bool:
+        listed = await asyncio.to_thread(broker.ctl, "list_bindings", "source_name", "destination_name")
+        found = {tuple(line.split("\t")) for line in listed.splitlines()}
+        return {(exchange_name(namespace), queue_name(name, namespace)) for name in SUBSCRIPTIONS} <= found
+
+    await eventually(all_there, within=60)
+
+
+async def test_where_we_may_only_check_the_missing_object_is_named_until_it_is_back(
+    broker: PrivateRabbit, opened: Makes, namespace: str
+) -> None:
+    """Given a process that may only check, when exchange and queues are deleted, then its trouble names them without
+    anybody's publishing, an event is refused with the name, and all is well once they are back."""
+    declaring = await opened()
+    checking = await opened(topology="check")
+    mailbox = Mailbox()
+    await checking.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
+    await declaring.close()
+    await deleted(broker, namespace, queues=False)
+
+    async def exchange_named() -> bool:
+        return f"exchange {exchange_name(namespace)} is missing" in (checking.trouble() or "")
+
+    await eventually(exchange_named)
+    sent = wires(Shipped(parcel_id="pcl_1"))
+    with pytest.raises(TransportError, match=f"exchange {exchange_name(namespace)} is missing"):
+        await checking.publish(sent)
+
+    await (await opened()).close()
+
+    async def published() -> bool:
+        try:
+            return await checking.publish(sent) == {sent[0].id}
+        except TransportError:
+            return False
+
+    await eventually(published)
+    await mailbox.holds([sent[0].id])
+    await deleted(broker, namespace, exchange=False)
+
+    async def queue_named() -> bool:
+        return f"queue {queue_name(BOOKING, namespace)} is missing" in (checking.trouble() or "")
+
+    await eventually(queue_named)
+    await (await opened()).close()
+    again = wires(Shipped(parcel_id="pcl_2"))
+
+    async def arrived() -> bool:
+        await checking.publish(again)
+        return again[0].id in mailbox.ids()
+
+    await eventually(arrived)
+    assert checking.trouble() is None
 
 
 async def test_what_the_broker_gives_up_on_waits_in_the_dead_queue(opened: Makes) -> None:
