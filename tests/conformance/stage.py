@@ -259,6 +259,7 @@ async def process(
     retry: RetryPolicy | None = None,
     relay: bool = True,
     later: bool = True,
+    consume: bool = True,
     patience: timedelta = timedelta(minutes=10),
     transport: Transport | None = None,
 ) -> AsyncIterator[Running]:
@@ -283,7 +284,7 @@ async def process(
         postponed=the_later.nudge,
         patience=patience,
     )
-    runs = [consumer.run()]
+    runs = [consumer.run()] if consume else []
     runs += [the_relay.run()] if relay else []
     runs += [the_later.run()] if later else []
     running = Running(transport, the_relay, consumer, the_later, [asyncio.create_task(one) for one in runs])

@@ -18,6 +18,7 @@ from skillscoop_messages.later_runner import LaterRunner, always_calm
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.relay import Relay
 from skillscoop_messages.tables import LATER
+from skillscoop_messages.transport.waiting import quietly, stop
 
 from skillscoop_chassis.sql.causes import plainly
 
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 OPEN_SECONDS = 10.0
+CONSUMER_STOP_SECONDS = 15.0
+STOP_SECONDS = 5.0
+CLOSE_SECONDS = 15.0
+"""Nothing at shutdown is waited for without a limit: what does not end in time is left behind and said."""
 OUTBOX_LATE = timedelta(seconds=60)
 """An event that waits longer than this for the broker makes the process not ready."""
 
 _PARKED = sa.select(sa.func.count().label("count")).select_from(LATER).where(LATER.c.state == "parked")
+_PARKED_MONEY = _PARKED.where(
+    LATER.c.kind == "message", LATER.c.subscriber.in_([one.name for one in SUBSCRIPTIONS.values() if one.money])
+)
 
 
 @dataclass(frozen=True)
@@ -100,10 +108,10 @@ async def run_post(service: Service, post: Post, *, consume: bool) -> AsyncItera
     finally:
         service.vitals.closed.clear()
         # The consumer first: what it has in hand is settled while everything else still works.
-        for task in reversed(tasks):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await service.transport.close()
+        first = {task for task in tasks if task.get_name() in (f"{service.name}.consumer", f"{service.name}.open")}
+        await stop(CONSUMER_STOP_SECONDS, first)
+        await stop(STOP_SECONDS, set(tasks) - first)
+        await quietly(CLOSE_SECONDS, service.transport.close())
 
 
 async def _opened(service: Service) -> bool:
@@ -157,15 +165,23 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
     async def messages() -> str | None:
         return "messages cannot be handled" if post.consumer.trouble() else None
 
+    async def parked() -> str | None:
+        async with service.database.read() as tx:
+            money = await tx.first(_PARKED_MONEY)
+        count = money["count"] if money else 0
+        return f"{count} messages that move money are parked" if count else None
+
     async def gauges() -> Mapping[str, float]:
         oldest = await post.relay.oldest_unpublished()
         async with service.database.read() as tx:
             waiting = await later.waiting(tx)
             parked = await tx.first(_PARKED)
+            money = await tx.first(_PARKED_MONEY)
             asked, unanswered = await asking.counts(tx)
         found = {
             "outbox_oldest_unpublished_seconds": oldest.total_seconds() if oldest else 0.0,
             "parked": float(parked["count"]) if parked else 0.0,
+            "parked_money": float(money["count"]) if money else 0.0,
             "questions_open": float(asked),
             "questions_unanswered": float(unanswered),
         }
@@ -177,5 +193,5 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
 
     service.vitals.checks |= {"database": database, "clock": clock, "broker": broker, "outbox": outbox}
     if consume and service.subscribers:
-        service.vitals.checks["messages"] = messages
+        service.vitals.checks |= {"messages": messages, "parked": parked}
     service.vitals.gauges(gauges)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, or_, select, tuple_
+from sqlalchemy import RowMapping, and_, case, or_, select, tuple_
 
 from skillscoop_messages import inbox
 from skillscoop_messages.database import Transaction
@@ -66,11 +66,20 @@ async def replay(tx: Transaction, parked_id: str) -> bool:
     """Try it again as soon as possible, with all its attempts; False when no such thing is parked.
 
     It goes to the same subscriber under the same message id, so if it did take effect after all, the inbox knows.
+    What may have killed its process is tried alone, each try written down before it begins.
     """
     result = await tx.execute(
         LATER.update()
         .where(_is(parked_id))
-        .values(state="waiting", attempts=0, reason=None, parked_at=None, due_at=tx.wall(), first_at=tx.wall())
+        .values(
+            kind=case((LATER.c.reason == "delivery_limit", "suspect"), else_=LATER.c.kind),
+            state="waiting",
+            attempts=0,
+            reason=None,
+            parked_at=None,
+            due_at=tx.wall(),
+            first_at=tx.wall(),
+        )
     )
     return result.rowcount > 0
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from skillscoop_chassis import wiring
 from skillscoop_chassis.process import run_process
 from skillscoop_chassis.service import Job, Service, running
 from skillscoop_chassis.settings import ServiceSettings
-from skillscoop_messages import later
+from skillscoop_messages import later, parked
+from skillscoop_messages.consumer import Consumer, Subscriber
 from skillscoop_messages.database import Transaction
+from skillscoop_messages.envelope import Envelope
 from skillscoop_messages.errors import TopologyMismatch
+from skillscoop_messages.transport.base import Wire
 
 from tests.support.example import build
 from tests.support.identity import Issuer
@@ -87,6 +93,64 @@ async def test_not_ready_while_the_broker_is_in_trouble_or_the_process_ends(
         service.vitals.stopping = True
         assert (await http.get("/readyz")).status_code == 503
         assert (await http.get("/livez")).status_code == 200
+
+
+MONEY = "contracts.finish_settlement_when_completed"
+
+
+async def ignore_it(_tx: Transaction, _envelope: Envelope[Any]) -> None:
+    """A handler that does nothing."""
+
+
+async def test_a_parked_message_that_moves_money_is_seen_in_readiness_and_metrics(
+    service: Service, http: httpx2.AsyncClient
+) -> None:
+    """Given a running service, when a message that moves money is parked, then it is not ready and says why, and its
+    metric can be alerted on; when an operator has dealt with it, then it is ready again."""
+    service.subscribers.append(Subscriber(MONEY, ignore_it))
+    async with running(service):
+        assert (await http.get("/readyz")).status_code == 200
+        async with service.database.begin() as tx:
+            wire = Wire("message-1", "payments.settlement.completed.v1", "ms_1", b"{}")
+            await later.postpone_message(tx, MONEY, wire, None, later.Verdict(tx.wall(), 1, "permanent"), "refused")
+
+        seen = await http.get("/readyz")
+        metrics = (await http.get("/metrics")).text
+        assert (seen.status_code, seen.json()["trouble"]) == (503, {"parked": "1 messages that move money are parked"})
+        assert "parked_money 1.0" in metrics
+
+        async with service.database.begin() as tx:
+            assert await parked.discard(tx, f"{MONEY}:message-1")
+        assert (await http.get("/readyz")).status_code == 200
+
+
+async def test_what_is_deaf_to_its_end_does_not_keep_the_process_from_stopping(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given a consumer and a transport that do not end when they are told to, when the service stops, then it stops all
+    the same, and names what it left behind."""
+    released = asyncio.Event()
+
+    async def deaf(*_: object) -> None:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+
+    service.subscribers.append(Subscriber(MONEY, ignore_it))
+    monkeypatch.setattr(Consumer, "run", deaf)
+    monkeypatch.setattr(service.transport, "close", deaf)
+    for limit in ("CONSUMER_STOP_SECONDS", "STOP_SECONDS", "CLOSE_SECONDS"):
+        monkeypatch.setattr(wiring, limit, 0.05)
+
+    async def live() -> None:
+        async with running(service):
+            await asyncio.sleep(0)
+
+    _, pending = await asyncio.wait((asyncio.ensure_future(live()),), timeout=20)
+    released.set()
+
+    assert not pending
+    assert "contracts.consumer" in caplog.text
 
 
 async def test_broker_away_at_the_start_keeps_nobody_from_working(

@@ -9,11 +9,16 @@ import aiosqlite
 
 from skillscoop_messages.errors import Hold, TransportError
 from skillscoop_messages.transport.base import BATCH, DEAD, BatchHandler, Cancel, Subscription, Wire
+from skillscoop_messages.transport.waiting import finished, first_of, raise_if_cancelled, stop
 
 logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 5.0
 LOOK_EVERY = 1.0
+LIVES = 5
+"""How many processes a message may have ended, being in hand alone, before it is given up."""
+CLOSE_TIMEOUT = 5.0
+SETTLE_TIMEOUT = 10.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS delivery (
@@ -23,6 +28,7 @@ CREATE TABLE IF NOT EXISTS delivery (
     type TEXT NOT NULL,
     subject TEXT NOT NULL,
     body BLOB NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
     UNIQUE (subscription, id)
 ) STRICT
 """
@@ -30,6 +36,10 @@ CREATE TABLE IF NOT EXISTS delivery (
 
 class EmbeddedTransport:
     """One row for each message and subscription, written when it is published and deleted when it is handled.
+
+    What is there when the file is opened was perhaps in hand when the process before us died: it is handed over one at
+    a time, each try written down first, so that a message which kills its process is found out and the others take
+    effect.
 
     `subscriptions` are all there are, so what is published before a subscriber first starts waits for it. `path` is a
     file of its own: no service's database.
@@ -45,6 +55,8 @@ class EmbeddedTransport:
         self._writing = asyncio.Lock()
         self._bells: dict[str, asyncio.Event] = {}
         self._pumps: set[asyncio.Task[None]] = set()
+        self._inherited = 0
+        self._seen_through: set[str] = set()
         self._trouble: str | None = None
 
     async def open(self) -> None:
@@ -54,13 +66,17 @@ class EmbeddedTransport:
         # A power cut must not take back what a service has already marked as published.
         for statement in ("PRAGMA busy_timeout=5000", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", _SCHEMA):
             await connection.execute(statement)
+        columns = {row[1] for row in await connection.execute_fetchall("PRAGMA table_info(delivery)")}
+        if "tries" not in columns:
+            await connection.execute("ALTER TABLE delivery ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
+        [(newest,)] = await connection.execute_fetchall("SELECT coalesce(max(number), 0) FROM delivery")
+        self._inherited = newest
+        self._seen_through.clear()
         self._connection = connection
 
     async def close(self) -> None:
         """Let go of batches in hand and close the file; what is in it stays."""
-        for pump in self._pumps:
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        await stop(CLOSE_TIMEOUT, self._pumps)
         async with self._writing:
             connection, self._connection = self._connection, None
             if connection is not None:
@@ -79,9 +95,7 @@ class EmbeddedTransport:
         return {wire.id for wire in batch}
 
     async def subscribe(self, subscription: Subscription, handle: BatchHandler) -> Cancel:
-        """Hand over waiting rows, oldest first. Nothing is ever given up, so nothing is dead."""
-        if subscription.name.endswith(DEAD):
-            return _nothing
+        """Hand over waiting rows, oldest first."""
         bell = self._bells[subscription.name] = asyncio.Event()
         stopped = asyncio.Event()
         pump = asyncio.create_task(self._pump(subscription.name, handle, bell, stopped))
@@ -91,7 +105,11 @@ class EmbeddedTransport:
         async def cancel() -> None:
             stopped.set()
             bell.set()
-            await asyncio.gather(pump, return_exceptions=True)
+            try:
+                await finished(SETTLE_TIMEOUT, (pump,))
+            finally:
+                # What is still in hand comes again.
+                pump.cancel()
 
         return cancel
 
@@ -107,23 +125,65 @@ class EmbeddedTransport:
     async def _pump(self, name: str, handle: BatchHandler, bell: asyncio.Event, stopped: asyncio.Event) -> None:
         pause = 0.0
         while not stopped.is_set():
+            alone: int | None = None
             try:
                 bell.clear()
-                batch = await self._next(name)
+                batch = await self._next_inherited(name)
+                if batch:
+                    alone = batch[0][0]
+                else:
+                    batch = await self._next(name)
                 if not batch:
                     await _rings(bell, LOOK_EVERY)
                     continue
                 await handle([wire for _, wire in batch])
                 await self._write("DELETE FROM delivery WHERE number = ?", [(number,) for number, _ in batch])
                 self._trouble, pause = None, 0.0
+                continue
             except Hold as hold:
                 self._trouble = str(hold)
-                await hold.gone()
+                gone = hold.gone
             except Exception as error:
                 self._trouble = f"{name}: {type(error).__name__}: {error}"
                 logger.warning("delivered again later: %s", self._trouble)
+                gone = None
+            raise_if_cancelled()
+            if alone is not None:
+                await self._lived(alone)
+            if gone is not None:
+                await first_of(gone(), stopped.wait())
+            else:
                 pause = min(max(0.05, pause * 2), LONGEST_PAUSE)
                 await _until(stopped, pause)
+
+    async def _next_inherited(self, name: str) -> list[tuple[int, Wire]]:
+        """The next row of a former process, alone, its try written down; those without suspicion come first."""
+        while name not in self._seen_through:
+            rows = await self._opened().execute_fetchall(
+                "SELECT number, tries, id, type, subject, body FROM delivery"
+                " WHERE subscription = ? AND number <= ? ORDER BY tries, number LIMIT 1",
+                (name, self._inherited),
+            )
+            if not rows:
+                self._seen_through.add(name)
+                return []
+            [(number, tries, *rest)] = rows
+            if tries < LIVES or name.endswith(DEAD):
+                await self._write("UPDATE delivery SET tries = tries + 1 WHERE number = ?", [(number,)])
+                return [(number, Wire(*rest))]
+            logger.error("%s: given up, its process died %d times: %s", name, tries, rest[0])
+            give_up = "UPDATE delivery SET subscription = ?, tries = 0 WHERE number = ?"
+            await self._write(give_up, [(name + DEAD, number)])
+            if name + DEAD in self._bells:
+                self._bells[name + DEAD].set()
+        return []
+
+    async def _lived(self, number: int) -> None:
+        """The handler raised, and we are still here: this try did not kill anybody."""
+        try:
+            await self._write("UPDATE delivery SET tries = tries - 1 WHERE number = ? AND tries > 0", [(number,)])
+        except Exception as error:
+            logger.warning("a try cannot be taken back: %s", error)
 
     async def _next(self, name: str) -> list[tuple[int, Wire]]:
         rows = await self._opened().execute_fetchall(
@@ -151,10 +211,6 @@ class EmbeddedTransport:
         if self._connection is None:
             raise TransportError("the embedded post is not open")
         return self._connection
-
-
-async def _nothing() -> None:
-    """Cancels nothing."""
 
 
 async def _rings(bell: asyncio.Event, seconds: float) -> None:

@@ -129,8 +129,10 @@ class SimulatedTransport:
             return
         try:
             await handle([delivery.wire for delivery in taken.values()])
-        except Exception:
+        except BaseException as error:
             self._give_back(action.subscription, taken)
+            if not isinstance(error, Exception):
+                raise
             return
         if action.kind == "deliver_and_forget":
             self._give_back(action.subscription, taken)
@@ -148,6 +150,11 @@ class SimulatedTransport:
         if not ready:
             return None
         name = self._random.choice(ready)
+        returned = [number for number, delivery in self._waiting[name].items() if delivery.tries]
+        if returned:
+            # It may have killed the process that had it: alone, the least suspicious first.
+            number = min(returned, key=lambda one: self._waiting[name][one].tries)
+            return Action(self._kind(name), name, (number,))
         numbers = list(self._waiting[name])
         if self._random.random() < self.faults.reorder:
             self._random.shuffle(numbers)

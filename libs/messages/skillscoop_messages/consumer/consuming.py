@@ -1,35 +1,35 @@
-"""The one place where a message becomes an effect: decode, inbox, handler, commit, acknowledge."""
+"""Runs the subscribers of a process on what its transport delivers."""
 
 import asyncio
 import itertools
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
-from skillscoop_messages import asking, inbox, later
-from skillscoop_messages.context import Story, story
-from skillscoop_messages.database import Database, Transaction
+from skillscoop_messages import inbox, later
+from skillscoop_messages.consumer import suspects
+from skillscoop_messages.consumer.subscriber import (
+    Decode,
+    Observe,
+    Subscriber,
+    handle_again,
+    handle_message,
+    ignore,
+    tidy,
+)
+from skillscoop_messages.database import Database
 from skillscoop_messages.envelope import Envelope, decode
-from skillscoop_messages.errors import Hold, MessageError, Permanent
-from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.retry import RetryPolicy
+from skillscoop_messages.errors import Hold, MessageError, TransportError
 from skillscoop_messages.tables import INBOX
 from skillscoop_messages.transport.base import BATCH, DEAD, Cancel, Subscription, Transport, Wire
-
-__all__ = ["Consumer", "MessageHandler", "Observe", "RetryPolicy", "Subscriber", "handle_message", "ignore"]
+from skillscoop_messages.transport.waiting import finished, raise_if_cancelled
 
 logger = logging.getLogger(__name__)
-
-MessageHandler = Callable[[Transaction, Envelope[Any]], Awaitable[None]]
-Decode = Callable[[bytes], Envelope[Any]]
-Observe = Callable[[str, str, int], None]
 
 SET_ASIDE = 3
 CONFLICTS = 5
@@ -38,20 +38,8 @@ LONGEST_PAUSE = 5.0
 WATCH_EVERY = 5.0
 LOOKS_PER_PURGE = 720
 MARKS_KEPT = timedelta(days=30)
-
-
-@dataclass(frozen=True)
-class Subscriber:
-    """One function that reacts to messages. `name` is its queue and a key of the registry's SUBSCRIPTIONS.
-
-    `handle` runs inside the transaction that also marks the message as handled; raising undoes both. A question that
-    comes again has its known answers said again; `again` says what belongs to them beside those (`asking`).
-    """
-
-    name: str
-    handle: MessageHandler
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    again: MessageHandler | None = None
+SETTLE_SECONDS = 12.0
+"""For how long batches in hand may be finished when the consumer stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,66 +68,6 @@ class _HandlerFailed(Exception):
         self.error = error
 
 
-def ignore(_outcome: str, _subscriber: str, _count: int) -> None:
-    """An observer that looks away."""
-
-
-async def handle_message(tx: Transaction, subscriber: Subscriber, message_id: str, envelope: Envelope[Any]) -> None:
-    """Call the handler as part of the message's story: what it records is caused by this message.
-
-    Raises Permanent for a message that has no business in this queue, before anybody acts on it.
-    """
-    _check_place(subscriber, message_id, envelope)
-    token = story.set(
-        Story(
-            correlation_id=envelope.correlation_id,
-            causation_id=envelope.id,
-            traceparent=envelope.traceparent,
-        )
-    )
-    try:
-        await subscriber.handle(tx, envelope)
-    finally:
-        story.reset(token)
-    asking.hear(tx, subscriber.name, envelope)
-
-
-async def _answer_again(tx: Transaction, subscriber: Subscriber, envelope: Envelope[Any]) -> None:
-    """A message came that took effect before: where it is a question, its asker may have missed the answer."""
-    if not asking.is_question(envelope.type):
-        return
-    await asking.answer_again(tx, envelope)
-    if subscriber.again is not None:
-        await subscriber.again(tx, envelope)
-
-
-def _check_place(subscriber: Subscriber, message_id: str, envelope: Envelope[Any]) -> None:
-    """A handler takes what its queue is for, said by the service it belongs to, under the id the inbox keeps."""
-    if envelope.id != message_id:
-        raise Permanent("the message has another id than its delivery")
-    if envelope.source != f"/services/{envelope.type.partition('.')[0]}":
-        raise Permanent(f"{envelope.type} was said by somebody else than its service")
-    known = SUBSCRIPTIONS.get(subscriber.name)
-    if known is not None and envelope.type not in known.types:
-        raise Permanent(f"{subscriber.name} takes no {envelope.type}")
-
-
-_NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_UNSEEN = re.compile(r"[^\x20-\x7e]+")
-
-
-def _tidy(wire: Wire) -> Wire:
-    """The delivery with an id, type and subject that can be stored and stand in a path.
-
-    Ours are left as they are; foreign ones come with whatever somebody liked, and are kept under a name made of their
-    bytes.
-    """
-    if _NAME.fullmatch(wire.id) and _NAME.fullmatch(wire.type) and _NAME.fullmatch(wire.subject):
-        return wire
-    id = wire.id if _NAME.fullmatch(wire.id) else f"foreign-{sha256(wire.body).hexdigest()[:32]}"
-    return Wire(id, _UNSEEN.sub(" ", wire.type)[:255], _UNSEEN.sub(" ", wire.subject)[:255], wire.body)
-
-
 class Consumer:
     """Runs the subscribers of one process on what the transport delivers.
 
@@ -165,7 +93,7 @@ class Consumer:
             raise ValueError(f"subscribers without a subscription in the registry: {', '.join(sorted(unknown))}")
         self._database = database
         self._transport = transport
-        self._subscribers = tuple(subscribers)
+        self.subscribers = tuple(subscribers)
         self._subscriptions = subscriptions
         self._decode = decode
         self._postponed = postponed
@@ -173,12 +101,18 @@ class Consumer:
         self._patience = patience.total_seconds()
         self._away: dict[str, str] = {}
         self._calm_since: datetime | None = None
+        self._stopping = False
+        self._suspected = asyncio.Event()
 
     async def run(self) -> None:
-        """Subscribe, then watch whether this process keeps up, until cancelled; batches in hand are finished then."""
+        """Subscribe, then watch whether this process keeps up, until cancelled; batches in hand are finished then.
+
+        Stopping takes at most 12 seconds: what is not finished by then is delivered again.
+        """
         cancels: list[Cancel] = []
+        self._stopping = False
         try:
-            for subscriber in self._subscribers:
+            for subscriber in self.subscribers:
                 subscription = self._subscriptions[subscriber.name]
                 dead = Subscription(subscription.name + DEAD, (), subscription.money)
                 cancels.append(await self._transport.subscribe(subscription, partial(self.take, subscriber)))
@@ -187,10 +121,14 @@ class Consumer:
                 await self.look_around()
                 if looks % LOOKS_PER_PURGE == 0:
                     await self.forget_old_marks()
-                await asyncio.sleep(WATCH_EVERY)
+                await self.try_suspects()
+                # A library may have swallowed the cancellation that came while it was closing something.
+                raise_if_cancelled()
+                await self._wait_for_suspects(WATCH_EVERY)
         finally:
+            self._stopping = True
             self._calm_since = None
-            await asyncio.gather(*(cancel() for cancel in cancels), return_exceptions=True)
+            await finished(SETTLE_SECONDS, [asyncio.ensure_future(cancel()) for cancel in cancels])
 
     def trouble(self) -> str | None:
         """Why messages are not being handled just now, or None."""
@@ -203,7 +141,7 @@ class Consumer:
     async def look_around(self) -> None:
         """Note whether all is well: connected, database there, no more waiting than one batch takes away."""
         try:
-            ours = {one.name for one in self._subscribers}
+            ours = {one.name for one in self.subscribers}
             behind = any(count > BATCH for name, count in (await self._transport.backlog()).items() if name in ours)
             if self._transport.trouble() or self._away or behind:
                 self._calm_since = None
@@ -220,7 +158,7 @@ class Consumer:
         That is well beyond anything that can still arrive: outbox rows live for 7 days, retries for one.
         """
         forgotten = 0
-        for subscriber in self._subscribers:
+        for subscriber in self.subscribers:
             if self._subscriptions[subscriber.name].money:
                 continue
             try:
@@ -235,11 +173,12 @@ class Consumer:
 
         Raises Hold when the database stayed away for longer than a broker waits for an acknowledgement.
         """
-        await self._insist(subscriber.name, partial(self._settle, subscriber, [_tidy(wire) for wire in wires]))
+        await self._insist(subscriber.name, partial(self._settle, subscriber, [tidy(wire) for wire in wires]))
 
     async def take_dead(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
-        """Park what the transport itself gave up on, unless it did take effect."""
-        await self._insist(subscriber.name, partial(self._park_dead, subscriber, [_tidy(wire) for wire in wires]))
+        """Keep what the transport itself gave up on, unless it did take effect, to be tried alone."""
+        await self._insist(subscriber.name, partial(self._suspect, subscriber, [tidy(wire) for wire in wires]))
+        self._suspected.set()
 
     async def _insist(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work; while the database does not let us, try again in here instead of giving the batch back.
@@ -257,6 +196,8 @@ class Consumer:
                     logger.warning("%s waits: %s", name, why)
                 self._away[name] = why
                 self._calm_since = None
+                if self._stopping:
+                    raise TransportError(f"{name} stops; {why}") from error
                 if loop.time() + pause > give_back_at:
                     raise Hold(f"{name}: {why}", partial(self._database_back, name)) from error
                 await asyncio.sleep(pause)
@@ -327,7 +268,7 @@ class Consumer:
                     if first:
                         await handle_message(tx, subscriber, message.wire.id, message.envelope)
                     else:
-                        await _answer_again(tx, subscriber, message.envelope)
+                        await handle_again(tx, subscriber, message.envelope)
                 except Exception as error:
                     raise _HandlerFailed(message, error) from error
         self._observe("handled", subscriber.name, handled)
@@ -381,18 +322,78 @@ class Consumer:
         self._observe("parked", subscriber.name, parked)
         self._postponed()
 
-    async def _park_dead(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
+    async def _suspect(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
         async with self._database.begin() as tx:
             ids = [wire.id for wire in wires]
             known = select(INBOX.c.message_id).where(INBOX.c.subscriber == subscriber.name, INBOX.c.message_id.in_(ids))
             done = {row["message_id"] for row in await tx.all(known)}
             for wire in wires:
                 if wire.id not in done:
-                    verdict = later.Verdict(tx.wall(), 0, "delivery_limit")
-                    text = "the broker gave up on it: the process may have died while handling it"
-                    await later.postpone_message(tx, subscriber.name, wire, None, verdict, text)
+                    suspects.add(tx, subscriber.name, wire)
         logger.error("%s: %d messages came back from the broker's dead queue", subscriber.name, len(wires))
         self._observe("dead", subscriber.name, len(wires))
+
+    async def try_suspects(self) -> int:
+        """Try what the transport gave up on, each alone, or park it when its process died at every try; how many.
+
+        Each try is written down before it begins, so a message that kills this process is found out.
+        """
+        tried = 0
+        try:
+            while (row := await self._next_suspect()) is not None:
+                await self._try_alone(row)
+                tried += 1
+        except Exception as error:
+            logger.warning("messages that came back wait: %s", later.error_text(error))
+        return tried
+
+    async def _next_suspect(self) -> RowMapping | None:
+        """The next one to try now, its try written down; those whose tries are used up are parked on the way."""
+        names = [one.name for one in self.subscribers]
+        while True:
+            async with self._database.read() as tx:
+                row = await suspects.due(tx, names)
+            if row is None:
+                return None
+            used_up = row["attempts"] >= suspects.TRIES
+            async with self._database.begin() as tx:
+                ours = await (suspects.park(tx, row) if used_up else suspects.begin(tx, row))
+            if ours and not used_up:
+                return row
+            if ours:
+                logger.error("%s parks %s: its process died at every try", row["subscriber"], row["message_id"])
+                self._observe("parked", row["subscriber"], 1)
+
+    async def _try_alone(self, row: RowMapping) -> None:
+        subscriber = next(one for one in self.subscribers if one.name == row["subscriber"])
+        wire = Wire(row["message_id"], row["type"], row["subject"], bytes(row["body"]))
+        messages, failures = self._read([wire])
+        for message in messages:
+            try:
+                async with self._database.begin() as tx:
+                    new = await suspects.take(tx, row) and await inbox.first_times(tx, subscriber.name, [wire.id])
+                    if new:
+                        await handle_message(tx, subscriber, wire.id, message.envelope)
+                    else:
+                        await handle_again(tx, subscriber, message.envelope)
+                self._observe("handled" if new else "duplicate", subscriber.name, 1)
+            except Exception as error:
+                if self._database.is_away(error):
+                    raise
+                failures.append(_failure(message, error))
+        if failures:
+            # It did not kill us, so from here on it is a message like any other that failed.
+            async with self._database.begin() as tx:
+                await suspects.take(tx, row)
+            await self._keep(subscriber, failures)
+
+    async def _wait_for_suspects(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._suspected.wait()
+        except TimeoutError:
+            return
+        self._suspected.clear()
 
 
 def _failure(message: _Message, error: Exception) -> _Failure:
