@@ -39,3 +39,10 @@ def main() -> None:
             f"skillscoop: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr
         )
         sys.exit(2)
+    except Exception as error:
+        from skillscoop_chassis.sql.causes import is_disk_full
+
+        if not is_disk_full(error):
+            raise
+        print("skillscoop: disk full; make room and start again", file=sys.stderr)
+        sys.exit(2)

@@ -43,10 +43,7 @@ def refuse_damaged(folder: DataFolder) -> None:
             with closing(sqlite3.connect(file)) as database:
                 database.execute("PRAGMA schema_version")
         except sqlite3.DatabaseError as error:
-            raise Refused(
-                f"{file} cannot be used ({error}); start with --fresh to begin again, "
-                "or name another folder with --data"
-            ) from error
+            raise _refusal(error, file, "cannot be used") from error
 
 
 def _migrate(folder: DataFolder, service: str) -> None:
@@ -67,11 +64,19 @@ def _migrate(folder: DataFolder, service: str) -> None:
         _folded(copy)
         copy.replace(file)
     except (CommandError, DatabaseError, sqlite3.DatabaseError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise Refused(
-            f"the database {folder.database(service)} cannot be brought up to date ({reason}); "
-            "start with --fresh to begin again, or name another folder with --data"
-        ) from error
+        raise _refusal(error, folder.database(service), "cannot be brought up to date") from error
+
+
+def _refusal(error: Exception, file: Path, what: str) -> Refused:
+    """Why a file cannot be used. To begin again is only proposed where the machine is not what is in the way."""
+    from skillscoop_chassis.sql.causes import driver_error, is_disk_full, means_away
+
+    if is_disk_full(error, file):
+        return Refused(f"disk full: {file} {what}; make room and start again")
+    reason = str(driver_error(error)).splitlines()[0]
+    if means_away(error):
+        return Refused(f"{file} {what} ({reason})")
+    return Refused(f"{file} {what} ({reason}); start with --fresh to begin again, or name another folder with --data")
 
 
 def _copied(file: Path, copy: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -42,6 +44,9 @@ SQLITE_ERRORS: dict[str, Meaning] = {
 """The meaning of a result code of SQLite, its extended codes (`SQLITE_IOERR_WRITE`) included."""
 
 DISK_FULL = ("53100", "SQLITE_FULL")
+ROOM = 256 * 1024
+"""Bytes SQLite needs beside a file to open it at all."""
+
 WITHOUT_STATE = ("OperationalError", "InterfaceError", "ConnectionTimeout")
 """Errors of psycopg that say nothing but that there is no connection."""
 
@@ -103,9 +108,17 @@ def means_slow(error: BaseException) -> bool:
     return meaning(error) == "slow"
 
 
+def is_disk_full(error: BaseException, file: Path | None = None) -> bool:
+    """Whether there is no room left to write. Where SQLite only says that it failed, the disk of `file` is asked."""
+    known = code(error)
+    if known is None or file is None or not known.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
+        return known in DISK_FULL
+    return shutil.disk_usage(file.parent).free < ROOM
+
+
 def plainly(error: BaseException) -> str:
     """What happened in a few words, for operators: no statement, no values, no traceback."""
-    if code(error) in DISK_FULL:
+    if is_disk_full(error):
         return "disk full"
     cause = driver_error(error)
     return f"{type(cause).__name__}: {str(cause).strip().splitlines()[0] if str(cause).strip() else 'no text'}"
