@@ -129,6 +129,7 @@ CONTRACTS = {
     "submit_milestone": Row(
         FREELANCER, "grace", "funded", plain(note="Ready.", links=["https://files.example/1"]), "reviewed"
     ),
+    "retract_milestone": Row(FREELANCER, "grace", "submitted", None, "reviewed"),
     "release_milestone": Row(CLIENT, "ada", "funded", _release, "reviewed"),
     "create_contract": Row(ANYBODY.replace("200", "201"), body=_draft, checks=False),
     "list_contracts": Row(ANYBODY),

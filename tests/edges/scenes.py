@@ -203,6 +203,9 @@ async def all_scenes(house: House) -> dict[str, Scene]:
     }
     await make.pay(scenes["paying"], method="checkout")
     await make.proposal(scenes["proposal"])
+    scenes["submitted"] = await make.funded(5_000)
+    path = f"/v1/milestones/{scenes['submitted'].milestones[0]}/submit"
+    await house.done("grace", "POST", path, {"note": "Ready."})
     scenes["pending"] = await make.active(5_000)
     await house.done("ada", "PUT", f"{scenes['pending'].contract}/terms", scenes["pending"].terms(6_000), match="*")
     await house.settle()

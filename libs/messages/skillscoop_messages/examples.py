@@ -116,6 +116,7 @@ _CONTRACTS: tuple[Event, ...] = (
         **_WORK, note="Ready for a look.", links=["https://example.com/preview"], held=120_000, auto_release_at=_MOMENT,
         object=_milestone(4, "submitted"),
     ),
+    contracts.MilestoneSubmissionRetracted(**_WORK, held=120_000, object=_milestone(5, "funded")),
     contracts.MilestoneSettlementDecided(
         **_PAID, settlement_id=_SETTLEMENT, held=120_000, to_freelancer=120_000, to_client=0, reason="release",
         decided_by="ada", fee=_FEE, object=_milestone(5, "settling"),

@@ -17,7 +17,13 @@ async def learn_contract(tx: Transaction, envelope: Envelope[Any]) -> None:
     match event:
         case contracts.TermsApproved():
             await projections.learn_policy(tx, event.contract_id, event.policy)
-        case contracts.MilestoneFunded() | contracts.MilestoneHeldChanged() | contracts.MilestoneUnfrozen():
+        case (
+            contracts.MilestoneFunded()
+            | contracts.MilestoneSubmitted()
+            | contracts.MilestoneSubmissionRetracted()
+            | contracts.MilestoneHeldChanged()
+            | contracts.MilestoneUnfrozen()
+        ):
             await projections.learn_held(tx, event, event.held, sequence)
         case contracts.MilestoneSettlementDecided():
             await projections.learn_held(tx, event, 0, sequence)

@@ -45,6 +45,65 @@ async def test_work_is_submitted_and_released(job: Job) -> None:
     assert (paid.paid, paid.fee) == (12_500, 0)
 
 
+async def test_a_submission_is_taken_back_before_the_client_acted(job: Job) -> None:
+    """Given submitted work, when the freelancer takes it back, then it is funded work again, and the client is told."""
+    contract = await job.funded(12_500)
+    milestone = contract["milestones"][0]
+    submit, retract = (f"/v1/milestones/{milestone['id']}/{verb}" for verb in ("submit", "retract"))
+    early = await job.post(BEN, retract)
+    assert (early.status_code, early.json()["code"], early.json()["allowed"]) == (409, "move_not_allowed", ["submit"])
+    submitted = (await job.post(BEN, submit, {"note": "All done"})).json()
+    assert "retract" in actions(submitted, "freelancer")
+    assert (await job.post(ADA, retract)).status_code == 403
+    assert (await job.post(EVE, retract)).status_code == 404
+    stale = await job.post(BEN, retract, headers={"If-Match": f'"{submitted["version"] - 1}"'})
+    assert stale.status_code == 412
+
+    taken = await job.post(BEN, retract, key="once")
+
+    assert (taken.status_code, taken.json()["state"], taken.json()["submission"]) == (200, "funded", None)
+    assert (taken.json()["held"]["amount"], taken.json()["version"]) == (12_500, submitted["version"] + 1)
+    assert (await job.post(BEN, retract, key="once")).headers["Idempotent-Replayed"] == "true"
+    [event] = job.stage.heard(told.MilestoneSubmissionRetracted)
+    assert (event.milestone_id, event.held, event.object.state) == (milestone["id"], 12_500, "funded")
+    line = (await job.get(ADA, f"/v1/contracts/{contract['id']}/timeline")).json()["data"][-1]
+    assert (line["action"], line["actor"], line["actor_id"]) == ("retract", "freelancer", BEN)
+    assert line["subject"] == {"type": "milestone", "id": milestone["id"]}
+    assert (await job.post(BEN, submit, {"note": "Now all done"})).json()["state"] == "submitted"
+
+
+async def test_a_submission_the_client_acted_on_is_no_longer_taken_back(job: Job) -> None:
+    """Given submitted work that was released, or is disputed, when it is taken back, then it is 409 and stays."""
+    contract = await job.funded(12_500, 5_000)
+    released, disputed = contract["milestones"]
+    for milestone in (released, disputed):
+        await job.post(BEN, f"/v1/milestones/{milestone['id']}/submit", {"note": "All done"})
+    await job.release(released)
+    await job.dispute(contract, [disputed["id"]])
+
+    too_late = await job.post(BEN, f"/v1/milestones/{released['id']}/retract")
+    frozen = await job.post(BEN, f"/v1/milestones/{disputed['id']}/retract")
+
+    assert (too_late.status_code, too_late.json()["code"], too_late.json()["state"]) == (
+        409, "move_not_allowed", "settling",
+    )  # fmt: skip
+    assert (frozen.status_code, frozen.json()["code"]) == (409, "milestone_frozen")
+    assert (await job.milestone(disputed["id"]))["submission"]["note"] == "All done"
+
+
+async def test_a_submission_is_taken_back_while_changed_terms_wait(job: Job) -> None:
+    """Given submitted work and changed terms that wait, when it is taken back, then nothing is in the way."""
+    contract = await job.funded(12_500)
+    milestone = contract["milestones"][0]
+    await job.post(BEN, f"/v1/milestones/{milestone['id']}/submit", {"note": "All done"})
+    more = {"description": "More", "amount": 700}
+    assert (await job.edit(contract["id"], [stated(milestone), more])).status_code == 200
+
+    taken = await job.post(BEN, f"/v1/milestones/{milestone['id']}/retract")
+
+    assert (taken.status_code, taken.json()["state"]) == (200, "funded")
+
+
 async def test_release_is_refused_by_name(job: Job) -> None:
     contract = await job.funded(12_500, 5_000)
     milestone, other = contract["milestones"]

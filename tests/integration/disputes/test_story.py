@@ -176,6 +176,19 @@ async def test_the_terms_may_be_heard_of_after_the_freeze(case: Case) -> None:
     assert (await other.see(ADA))["state"] == "open"
 
 
+async def test_work_that_is_submitted_or_taken_back_says_what_is_held(case: Case) -> None:
+    """Given a funding nobody heard of yet, when submission or retraction is heard of, then a form may be filed."""
+    for said in (contracts.MilestoneSubmitted, contracts.MilestoneSubmissionRetracted):
+        other = Case(case.stage)
+        details = {"note": "Done", "links": []} if said is contracts.MilestoneSubmitted else {}
+        await case.stage.hear(said(**other.work(other.first), held=7_000, **details), sequence=5)
+
+        filed = await other.file()
+
+        assert filed.status_code == 201, filed.text
+        assert [one["milestone_id"] for one in filed.json()["milestones"]] == [other.first]
+
+
 async def test_money_that_is_decided_about_cannot_be_disputed_and_older_news_does_not_bring_it_back(case: Case) -> None:
     for milestone_id in (case.first, case.second):
         work = case.work(milestone_id)

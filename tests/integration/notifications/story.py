@@ -76,6 +76,10 @@ class Story:
             **self.work, object=self.milestone(4, "submitted"), note=note, links=[], held=12_500
         )
 
+    def retracted(self) -> Event:
+        """The freelancer goes on with the work."""
+        return contracts.MilestoneSubmissionRetracted(**self.work, object=self.milestone(5, "funded"), held=12_500)
+
     def decided(self) -> Event:
         """The client released it."""
         return contracts.MilestoneSettlementDecided(

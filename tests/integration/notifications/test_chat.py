@@ -115,6 +115,24 @@ async def test_a_batch_in_any_order_and_delivered_twice_shows_each_move_once(sta
     assert [one["author_id"] for one in shown] == [ADA, ADA, None, BEN, ADA, None]
 
 
+async def test_a_submission_taken_back_is_a_card_and_both_are_told(stage: OneService) -> None:
+    """Given submitted work, when contracts says that it was taken back, then the chat shows it as the freelancer's."""
+    story = Story()
+    whole = [story.created(), story.funded(), story.submitted(), story.retracted()]
+    await deliver(stage, [envelope(event, sequence, NOON) for sequence, event in enumerate(whole, 1)])
+
+    thread = await conversation(stage, ADA, story)
+    last = (await messages(stage, ADA, thread["id"]))[-1]
+
+    assert (last["card"]["type"], last["author_id"]) == ("milestone.submission_retracted", BEN)
+    assert last["card"]["data"]["held"] == {"amount": 12_500, "currency": "usd"}
+    titles = {
+        user: (await stage.call(user, "GET", "/v1/notifications")).json()["data"][0]["title"] for user in (ADA, BEN)
+    }
+    assert titles[BEN] == "You took “Payment page” back"
+    assert titles[ADA].endswith("took “Payment page” back")
+
+
 async def test_news_may_overtake_the_contract_itself(stage: OneService) -> None:
     story = Story()
     await deliver(stage, [envelope(story.funded(), 3, NOON)])

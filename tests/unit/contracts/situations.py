@@ -20,7 +20,7 @@ from skillscoop_contracts.domain.contract import (
     Settlement,
     Submission,
 )
-from skillscoop_contracts.domain.delivery import FinishSettlement, NoteSettlementBlocked, Release, Submit
+from skillscoop_contracts.domain.delivery import FinishSettlement, NoteSettlementBlocked, Release, Retract, Submit
 from skillscoop_contracts.domain.disputes import FreezeForDispute, SettleDispute, UnfreezeForDispute
 from skillscoop_contracts.domain.drafting import DraftLine, EditTerms, SendForReview
 from skillscoop_contracts.domain.funding import (
@@ -152,6 +152,7 @@ def commands(current: Contract, by: By) -> list[Any]:
         CancelFunding(by, "ms_1"),
         LapseFunding("ms_1", by),
         Submit(by, "ms_1", "Done"),
+        Retract(by, "ms_1"),
         Release(by, "ms_1", "stl_2", amount),
         NotePaymentHeld("ms_1", "fnd_1", "pay_1", PRICE, "usd", by),
         NotePaymentOver("ms_1", "fnd_1", "canceled", "client", by),

@@ -133,7 +133,7 @@ def test_timers_before_their_time_do_nothing() -> None:
 
 
 @settings(max_examples=300)
-@given(st.lists(st.tuples(st.integers(0, 21), st.integers(0, 3), st.integers(0, 20)), max_size=40))
+@given(st.lists(st.tuples(st.integers(0, 22), st.integers(0, 3), st.integers(0, 20)), max_size=40))
 def test_no_walk_leaves_the_rules(steps: list[tuple[int, int, int]]) -> None:
     """Any commands by anybody in any order, with days passing between them."""
     now, current = NOW, contract("draft")

@@ -20,7 +20,7 @@ from skillscoop_contracts.domain.available_actions import allowed, next_of_contr
 from skillscoop_contracts.domain.completion import AutoComplete, CompleteContract
 from skillscoop_contracts.domain.contract import MILESTONE_STATES, PHASES, By, Contract, Milestone
 from skillscoop_contracts.domain.decide import decide, starts_here, subject_of
-from skillscoop_contracts.domain.delivery import FinishSettlement, NoteSettlementBlocked, Release, Submit
+from skillscoop_contracts.domain.delivery import FinishSettlement, NoteSettlementBlocked, Release, Retract, Submit
 from skillscoop_contracts.domain.disputes import DecisionRefused, FreezeForDispute, SettleDispute, UnfreezeForDispute
 from skillscoop_contracts.domain.drafting import ContractDrafted, EditTerms, SendForReview
 from skillscoop_contracts.domain.errors import Forbidden, IllegalTransition, InvalidTerms, Refused, UnknownObject
@@ -47,6 +47,7 @@ MAY = {
     EditTerms: {"client"}, SendForReview: {"client"}, WithdrawTerms: {"client"}, CompleteContract: {"client"},
     Fund: {"client"}, CancelFunding: {"client"}, Release: {"client"},
     ApproveTerms: {"freelancer"}, DeclineTerms: {"freelancer"}, RequestChanges: {"freelancer"}, Submit: {"freelancer"},
+    Retract: {"freelancer"},
     LapseTerms: {"system"}, AutoComplete: {"system"}, LapseFunding: {"system"},
     NotePaymentHeld: {"system"}, NotePaymentOver: {"system"}, NotePaymentReturned: {"system"},
     NoteSettlementBlocked: {"system"}, FinishSettlement: {"system"},
@@ -66,6 +67,7 @@ STARTS_IN = {
     CancelFunding: {"funding"},
     LapseFunding: {"funding"},
     Submit: {"funded"},
+    Retract: {"submitted"},
     Release: {"funded", "submitted"},
     NotePaymentHeld: {"planned", "funding"},
     NotePaymentOver: {"funding"},
@@ -92,7 +94,7 @@ def expected(contract: Contract, milestone: Milestone, command: Any) -> str:
         return ACCEPTED if done else "completion_blocked" if phase in RUNNING else "illegal"
     if kind in (EditTerms, SendForReview, RequestChanges, ApproveTerms, DeclineTerms, WithdrawTerms, LapseTerms):
         return expected_of_terms(kind, contract, state)
-    if kind not in (Fund, CancelFunding, LapseFunding, Submit, Release):
+    if kind not in (Fund, CancelFunding, LapseFunding, Submit, Retract, Release):
         return expected_of_event(contract, milestone, command)
     return expected_of_milestone(kind, phase, state, bool(milestone.frozen_by), milestone.cancel_asked)
 

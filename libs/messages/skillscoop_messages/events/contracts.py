@@ -197,6 +197,14 @@ class MilestoneSubmitted(AboutMilestone):
     auto_release_at: datetime | None = None
 
 
+class MilestoneSubmissionRetracted(AboutMilestone):
+    """The freelancer took the submission back before the client acted on it, and goes on with the work."""
+
+    type: ClassVar[str] = "contracts.milestone.submission_retracted.v1"
+
+    held: int
+
+
 class MilestoneSettlementDecided(AboutMilestone):
     """The one decision on held money: `to_freelancer + to_client = held`. Payments delivers it."""
 

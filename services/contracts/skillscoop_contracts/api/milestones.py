@@ -1,4 +1,4 @@
-"""Routes of milestones: fund, submit, release."""
+"""Routes of milestones: fund, submit, retract, release."""
 
 from fastapi import Response
 from skillscoop_chassis.http.problems import conflict, documented, invalid, not_found
@@ -107,6 +107,21 @@ async def submit_milestone(milestone_id: str, body: SubmitRequest, request: Writ
     stored, by = await locked_milestone(request, tx, milestone_id)
     command = delivery.Submit(by, milestone_id, body.note, tuple(body.links), tuple(body.attachments))
     after = await execute(request, tx, stored, command, match_required=False)
+    return await reply_milestone(request, tx, after, milestone_id, 200)
+
+
+@router.post(
+    "/v1/milestones/{milestone_id}/retract",
+    response_model=MilestoneView,
+    summary="Take the submission back",
+    tags=["milestones"],
+    responses=documented(409),
+)
+async def retract_milestone(milestone_id: str, request: WriteRequest, _: EmptyBody = None) -> Response:
+    """The freelancer goes on with the work, as long as the client has not acted; it shows in the chat."""
+    tx = await request.begin()
+    stored, by = await locked_milestone(request, tx, milestone_id)
+    after = await execute(request, tx, stored, delivery.Retract(by, milestone_id), match_required=False)
     return await reply_milestone(request, tx, after, milestone_id, 200)
 
 

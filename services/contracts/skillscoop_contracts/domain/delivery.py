@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from skillscoop_contracts.domain.contract import RUNNING, SYSTEM, By, Contract, Milestone, Settlement, Submission
 from skillscoop_contracts.domain.errors import ImpossibleDelivery, Refused, UnknownObject
@@ -19,6 +19,14 @@ class Submit:
     note: str
     links: tuple[str, ...] = ()
     attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retract:
+    """The freelancer takes the submission back, before the client acted on it."""
+
+    by: By
+    milestone_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class FinishSettlement:
     by: By = SYSTEM
 
 
-Command = Submit | Release | NoteSettlementBlocked | FinishSettlement
+Command = Submit | Retract | Release | NoteSettlementBlocked | FinishSettlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,14 @@ class WorkSubmitted:
 
     milestone_id: str
     submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRetracted:
+    """The freelancer goes on with the work."""
+
+    action: ClassVar[str] = "retract"
+    milestone_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +115,18 @@ class MilestoneSettled:
     refunded: int
 
 
-Fact = WorkSubmitted | SettlementDecided | SettlementBlocked | MilestoneSettled
+Fact = WorkSubmitted | SubmissionRetracted | SettlementDecided | SettlementBlocked | MilestoneSettled
 
 
 def submit(contract: Contract, command: Submit, now: datetime) -> list[Fact]:
     """The work is ready for the client to see."""
     milestone = contract.the_milestone(command.milestone_id)
     return [WorkSubmitted(milestone.id, Submission(command.note, command.links, command.attachments, now))]
+
+
+def retract(_: Contract, command: Retract, __: datetime) -> list[Fact]:
+    """The submission is gone. What the client does first, a release or a form, is no longer to be taken back."""
+    return [SubmissionRetracted(command.milestone_id)]
 
 
 def release(contract: Contract, command: Release, now: datetime) -> list[Fact]:
@@ -193,6 +214,10 @@ def _work_submitted(contract: Contract, fact: WorkSubmitted) -> Contract:
     return contract.with_milestone(fact.milestone_id, state="submitted", submission=fact.submission)
 
 
+def _submission_retracted(contract: Contract, fact: SubmissionRetracted) -> Contract:
+    return contract.with_milestone(fact.milestone_id, state="funded", submission=None)
+
+
 def _settlement_decided(contract: Contract, fact: SettlementDecided) -> Contract:
     milestone = contract.the_milestone(fact.milestone_id)
     return contract.with_milestone(
@@ -220,6 +245,10 @@ TRANSITIONS: dict[type[Any], Transition] = {
         "submit", ("freelancer",), "command", "milestone", {"funded": ("submitted",)},
         submit, during=RUNNING, guards=(no_pending_revision, not_frozen),
     ),
+    Retract: Transition(
+        "retract", ("freelancer",), "command", "milestone", {"submitted": ("funded",)},
+        retract, during=RUNNING, guards=(not_frozen,),
+    ),
     Release: Transition(
         "release", ("client",), "command", "milestone", {"funded": ("settling",), "submitted": ("settling",)},
         release, during=RUNNING, guards=(not_frozen,),
@@ -236,6 +265,7 @@ TRANSITIONS: dict[type[Any], Transition] = {
 
 APPLICATIONS: dict[type[Any], Application] = {
     WorkSubmitted: _work_submitted,
+    SubmissionRetracted: _submission_retracted,
     SettlementDecided: _settlement_decided,
     SettlementBlocked: _settlement_blocked,
     MilestoneSettled: _milestone_settled,

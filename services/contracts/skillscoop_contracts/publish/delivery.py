@@ -6,7 +6,13 @@ from skillscoop_messages.events import contracts as events
 from skillscoop_messages.events.base import Event
 
 from skillscoop_contracts.domain.contract import By, Contract
-from skillscoop_contracts.domain.delivery import MilestoneSettled, SettlementBlocked, SettlementDecided, WorkSubmitted
+from skillscoop_contracts.domain.delivery import (
+    MilestoneSettled,
+    SettlementBlocked,
+    SettlementDecided,
+    SubmissionRetracted,
+    WorkSubmitted,
+)
 from skillscoop_contracts.publish.about import (
     Builder,
     about_milestone,
@@ -22,6 +28,11 @@ def _submitted(contract: Contract, fact: WorkSubmitted, _: By) -> Event:
         links=list(fact.submission.links),
         held=milestone.held,
     )
+
+
+def _retracted(contract: Contract, fact: SubmissionRetracted, _: By) -> Event:
+    milestone = contract.the_milestone(fact.milestone_id)
+    return events.MilestoneSubmissionRetracted(**about_milestone(contract, milestone), held=milestone.held)
 
 
 def _settlement_decided(contract: Contract, fact: SettlementDecided, _: By) -> Event:
@@ -65,6 +76,7 @@ def _settled(contract: Contract, fact: MilestoneSettled, _: By) -> Event:
 
 BUILDERS: dict[type[Any], Builder] = {
     WorkSubmitted: _submitted,
+    SubmissionRetracted: _retracted,
     SettlementDecided: _settlement_decided,
     SettlementBlocked: _settlement_blocked,
     MilestoneSettled: _settled,

@@ -71,6 +71,24 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
             data=(*_WORK, "note", "links", "held", "auto_release_at"),
         ),
     ),
+    "contracts.milestone.submission_retracted.v1": (
+        Telling(
+            "milestone.submission_retracted",
+            _MILESTONE,
+            {
+                "client": Notice(
+                    "{Freelancer} took “{milestone}” back",
+                    "The work goes on. {held} stays held securely via Stripe; you need not do anything.",
+                ),
+                "freelancer": Notice(
+                    "You took “{milestone}” back",
+                    "Submit it again when it is ready. {held} stays held securely via Stripe.",
+                ),
+            },
+            actor="freelancer",
+            data=(*_WORK, "held"),
+        ),
+    ),
     "contracts.milestone.settlement_decided.v1": (
         Telling(
             "milestone.settlement_decided",
