@@ -1,4 +1,4 @@
-"""Composition root: the contracts service, put together in one screen."""
+"""Composition root: the contracts service, put together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Our copies of other services' facts. Each keeps the highest sequence it has seen and ignores older news."""
+"""Our copies of other services' facts. Each keeps the highest sequence it has seen and ignores older events."""
 
 from typing import Literal
 

@@ -79,7 +79,7 @@ class Milestone:
     """One part of the job and its money; amounts in minor units of the contract's currency.
 
     `paid` is what the freelancer was given before fees. `funding_id` names the current or last try to fund.
-    `blocked_sequence` is the number of the newest news about a waiting delivery; older ones are ignored.
+    `blocked_sequence` is that of the newest event about a waiting delivery; older ones are ignored.
     """
 
     id: str

@@ -41,7 +41,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class NoteSettlementBlocked:
-    """Payments says: the delivery waits. `sequence` orders such news of one payment."""
+    """Payments says: the delivery waits. `sequence` orders such events of one payment."""
 
     milestone_id: str
     settlement_id: str
@@ -94,13 +94,13 @@ class SettlementDecided:
 
 @dataclass(frozen=True, slots=True)
 class SettlementBlocked:
-    """The delivery waits for `reason`. `news` is False when only the number of the news is newer."""
+    """The delivery waits for `reason`. `changed` is False when only its sequence is newer."""
 
     milestone_id: str
     settlement_id: str
     reason: str
     sequence: int
-    news: bool
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,8 @@ def note_settlement_blocked(contract: Contract, command: NoteSettlementBlocked, 
     milestone = _its_settlement(contract, command.milestone_id, command.settlement_id)
     if command.sequence <= milestone.blocked_sequence:
         return []
-    news = command.reason != milestone.blocked_reason
-    return [SettlementBlocked(milestone.id, command.settlement_id, command.reason, command.sequence, news)]
+    changed = command.reason != milestone.blocked_reason
+    return [SettlementBlocked(milestone.id, command.settlement_id, command.reason, command.sequence, changed)]
 
 
 def finish_settlement(contract: Contract, command: FinishSettlement, _: datetime) -> list[Fact]:

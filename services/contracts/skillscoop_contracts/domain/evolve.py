@@ -22,7 +22,7 @@ def evolve(before: Contract, facts: Iterable[Fact], now: datetime) -> Contract:
     known = {milestone.id: milestone for milestone in before.milestones}
     milestones = tuple(_stamped(known.get(milestone.id), milestone, now) for milestone in after.milestones)
     after = replace(after, milestones=milestones)
-    # The clock that completes a finished contract is not the contract's own field: no screen gets stale by it.
+    # The time to complete by itself is no field people change: what they have in view does not get stale by it.
     own = replace(after, milestones=before.milestones, auto_complete_at=before.auto_complete_at)
     return after if own == before else replace(after, version=before.version + 1, updated_at=now)
 

@@ -84,7 +84,7 @@ def _decided(_: Contract, fact: SettlementDecided, __: By) -> Entry:
 
 
 def _blocked(_: Contract, fact: SettlementBlocked, __: By) -> Entry | None:
-    if not fact.news:
+    if not fact.changed:
         return None
     return Entry("settlement_blocked", ("milestone", fact.milestone_id), fact.reason)
 

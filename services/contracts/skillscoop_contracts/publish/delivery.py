@@ -54,7 +54,7 @@ def _settlement_decided(contract: Contract, fact: SettlementDecided, _: By) -> E
 
 
 def _settlement_blocked(contract: Contract, fact: SettlementBlocked, _: By) -> Event | None:
-    if not fact.news:
+    if not fact.changed:
         return None
     return events.MilestoneSettlementBlocked(
         **about_milestone(contract, contract.the_milestone(fact.milestone_id)),
