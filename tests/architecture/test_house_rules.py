@@ -310,3 +310,12 @@ def test_rows_to_change_are_picked_once() -> None:
     wrong = [f"{named(path)}:{line}" for path in files(*PACKAGES) for line in _picks_inside_in(path)]
 
     assert wrong == []
+
+
+def test_the_recipes_name_files_that_are_there() -> None:
+    """Given the recipes for a newcomer, when a file they name is moved, then they are told anew."""
+    recipes = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Recipes")[1]
+    files_named = re.findall(r"`((?:services|libs|tests|deploy)/[\w./-]+)`", recipes)
+
+    assert len(files_named) > 20
+    assert [path for path in files_named if not (ROOT / path).exists()] == []
