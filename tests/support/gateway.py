@@ -16,6 +16,7 @@ from tests.support.servers.private import DidNotStart, listening, program
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "deploy" / "gateway"
+DOCS = ROOT / "cli" / "skillscoop_cli" / "docs_page"
 START_SECONDS = 20
 
 
@@ -73,4 +74,5 @@ def _moved(text: str, folder: Path, upstream: int, port: int, operators: int) ->
     for usual, ours in ((8080, port), (8081, operators)):
         text = text.replace(f"listen {usual}", f"listen 127.0.0.1:{ours}")
     text = text.replace("/etc/nginx/skillscoop", str(folder)).replace("/tmp/", f"{folder}/")
+    text = text.replace("/etc/nginx/docs", str(DOCS))
     return text.replace("worker_processes auto", "worker_processes 1")

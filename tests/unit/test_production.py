@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from skillscoop_chassis.process import lines_of
-from skillscoop_chassis.production import refusals_of
+from skillscoop_chassis.production import lines_of, refusals_of
 
 from tests.support.applications import ROOT, SERVICES, settings_class
 

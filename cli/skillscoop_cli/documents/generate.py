@@ -15,6 +15,7 @@ from skillscoop_chassis.http.problems import PROBLEM_CODES
 from skillscoop_chassis.production import refusals_of
 from skillscoop_chassis.settings import ServiceSettings
 
+from skillscoop_cli.docs_page import nginx_locations
 from skillscoop_cli.documents.applications import applications
 from skillscoop_cli.embedded.composition import SERVICES, settings_class
 from skillscoop_cli.embedded.dispatch import paths_of
@@ -66,6 +67,7 @@ def documents() -> dict[Path, str]:
         Path("deploy/gateway/openapi.json"): json.dumps(public, ensure_ascii=False, separators=(",", ":")) + "\n",
         Path("deploy/gateway/routes.conf"): nginx_routes({name: paths_of(app) for name, app in apps.items()}),
         Path("deploy/gateway/bodies.conf"): nginx_bodies(body_rules(apps)),
+        Path("deploy/gateway/docs.conf"): nginx_locations(),
         Path("deploy/gateway/problems.conf"): nginx_problems(),
         Path("deploy/gateway/probes.conf"): nginx_probes(tuple(apps)),
     }

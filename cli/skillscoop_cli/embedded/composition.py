@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import secrets as randomness
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
+from skillscoop_chassis.production import lines_of
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.settings import ServiceSettings
 from skillscoop_messages.clock import Clocks
@@ -22,6 +24,8 @@ from skillscoop_cli.failures import Refused
 from skillscoop_cli.folder import DataFolder, write_private
 
 SERVICES: tuple[str, ...] = NAMES
+EXAMPLE_ORIGIN = "https://app.example"
+"""Where the examples of the API document send people back to; nobody can own that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,10 @@ def simulator_settings(folder: DataFolder, address: str, url: str, secrets: Secr
 
 
 def settings_of(service: str, folder: DataFolder, url: str, simulator: str, secrets: Secrets) -> ServiceSettings:
-    """A service's settings as the embedded form uses them.
+    """A service's settings as the embedded form uses them. Raises `Refused` for an origin that is none.
 
-    They are given, not read: variables meant for a real deployment must not leak into a process for trying out.
+    They are given, not read: variables meant for a real deployment must not leak into a process for trying out. Only
+    which pages may call (CORS_ORIGINS) and which may be returned to (RETURN_URL_ORIGINS) comes from the caller.
     """
     common: dict[str, Any] = {
         "database_url": SecretStr(f"sqlite:///{folder.database(service)}"),
@@ -78,6 +83,7 @@ def settings_of(service: str, folder: DataFolder, url: str, simulator: str, secr
         "environment": "development",
         "cursor_secrets": [SecretStr(secrets.cursors)],
         "business_clock_offset_file": folder.clock_offset,
+        "cors_origins": origins_from("CORS_ORIGINS", ""),
     }
     kind = settings_class(service)
     defaults = {
@@ -85,7 +91,10 @@ def settings_of(service: str, folder: DataFolder, url: str, simulator: str, secr
         for name, field in kind.model_fields.items()
         if not field.is_required()
     }
-    return kind(**{**defaults, **common, **_own(service, folder, url, simulator, secrets)})
+    try:
+        return kind(**{**defaults, **common, **_own(service, folder, url, simulator, secrets)})
+    except ValidationError as error:
+        raise Refused("; ".join(lines_of(error))) from error
 
 
 def settings_class(service: str) -> type[ServiceSettings]:
@@ -98,11 +107,17 @@ def settings_class(service: str) -> type[ServiceSettings]:
     return found[0]
 
 
+def origins_from(variable: str, default: str) -> str:
+    """The origins that a variable names, separated by commas."""
+    return os.environ.get(variable) or default
+
+
 def _own(service: str, folder: DataFolder, url: str, simulator: str, secrets: Secrets) -> dict[str, Any]:
     """Settings that only one service has."""
     own: Mapping[str, dict[str, Any]] = {
-        "contracts": {},
+        "contracts": {"return_url_origins": origins_from("RETURN_URL_ORIGINS", EXAMPLE_ORIGIN)},
         "payments": {
+            "return_url_origins": origins_from("RETURN_URL_ORIGINS", EXAMPLE_ORIGIN),
             "stripe_api_key": SecretStr("sk_test_simulator"),
             "stripe_publishable_key": "pk_test_simulator",
             "stripe_api_base": simulator,

@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 
 from fastapi import FastAPI
+from skillscoop_chassis.http.bodies import header
 
+from skillscoop_cli.docs_page import HEADERS, asset_at
 from skillscoop_cli.embedded import joined
 from skillscoop_cli.embedded.dispatch import compiled, owner_of, paths_of
 from skillscoop_cli.embedded.joined import Application, Receive, Scope, Send
@@ -40,7 +42,10 @@ class Front:
         elif path == "/openapi.json":
             await joined.answer(send, 200, self._described(), "application/json")
         elif path == "/":
-            await joined.answer(send, 200, self._welcome(), "text/plain; charset=utf-8")
+            body, media_type = self._welcome(header(scope, b"accept") or b"")
+            await joined.answer(send, 200, body, media_type, HEADERS)
+        elif asset := asset_at(path):
+            await joined.answer(send, 200, asset.content, asset.media_type, HEADERS)
         else:
             owner = owner_of(self._tree, path)
             await (self._apps[owner] if owner else self._nobody)(scope, receive, send)
@@ -52,12 +57,19 @@ class Front:
             ).encode()
         return self._document
 
-    def _welcome(self) -> bytes:
-        return (
-            f"SkillScoop, {len(self._apps)} services in one process, for trying out: no real money moves here.\n\n"
-            f"API description   {self._url}/openapi.json\n"
-            f"Health            {self._url}/readyz\n"
-            f"Metrics           {self._url}/metrics\n"
-            f"Stripe simulator  {self._url}{SIMULATOR}/ (it is not Stripe)\n"
-            "A token           ./skillscoop token ada\n"
-        ).encode()
+    def _welcome(self, accepted: bytes) -> tuple[bytes, str]:
+        told = f"SkillScoop, {len(self._apps)} services in one process, for trying out: no real money moves here."
+        places = (
+            ("API in the browser", "/docs"),
+            ("API description", "/openapi.json"),
+            ("Health", "/readyz"),
+            ("Metrics", "/metrics"),
+            ("Stripe simulator (it is not Stripe)", f"{SIMULATOR}/"),
+        )
+        if b"text/html" in accepted:
+            links = "".join(f'<li><a href="{path}">{name}</a></li>' for name, path in places)
+            how = "<p>A token: <code>./skillscoop token ada</code></p>"
+            page = f"<!doctype html><html lang=en><meta charset=utf-8><title>SkillScoop</title><p>{told}</p>"
+            return f"{page}<ul>{links}</ul>{how}</html>".encode(), "text/html; charset=utf-8"
+        lines = "".join(f"{name:<37}{self._url}{path}\n" for name, path in places)
+        return f"{told}\n\n{lines}{'A token':<37}./skillscoop token ada\n".encode(), "text/plain; charset=utf-8"

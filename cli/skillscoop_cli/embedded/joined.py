@@ -5,6 +5,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from skillscoop_chassis.http.openapi import name_schemas
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -33,13 +35,16 @@ async def ask(app: Application, path: str, scope: Scope) -> tuple[int, bytes]:
     return status, b"".join(parts)
 
 
-async def answer(send: Send, status: int, body: bytes, content_type: str) -> None:
-    """Send one whole response."""
+async def answer(
+    send: Send, status: int, body: bytes, content_type: str, more: Mapping[str, str] | None = None
+) -> None:
+    """Send one whole response, with `more` headers."""
     headers = [
         (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        *((name.encode(), value.encode()) for name, value in (more or {}).items()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -115,6 +120,7 @@ def merge_openapi(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             paths.setdefault(path, {}).update(_repointed(operations, renamed))
         for tag in document.get("tags", []):
             tags.setdefault(tag["name"], tag)
+    name_schemas(schemas)
     first: dict[str, Any] = next(iter(documents.values()), {})
     return {
         "openapi": first.get("openapi", "3.1.0"),

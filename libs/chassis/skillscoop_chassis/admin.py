@@ -19,6 +19,7 @@ from skillscoop_messages.tables import INBOX, LATER, OUTBOX
 from starlette.responses import Response
 
 from skillscoop_chassis.audit import audit
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import LongText, StrictRequest, View
 from skillscoop_chassis.http.paging import Page, PageParams, page_params
 from skillscoop_chassis.http.problems import documented, not_found
@@ -337,6 +338,7 @@ def admin_router(service: str) -> APIRouter:
         response_model=ParkedView,
         summary="Try a parked message again",
         operation_id=f"{service}_replay_parked",
+        openapi_extra=MATCH_UNUSED,
     )(replay_parked)
     router.post(
         "/parked/{id}/discard",
@@ -347,5 +349,6 @@ def admin_router(service: str) -> APIRouter:
         },
         summary="Give up a parked message",
         operation_id=f"{service}_discard_parked",
+        openapi_extra=MATCH_UNUSED,
     )(discard_parked)
     return router

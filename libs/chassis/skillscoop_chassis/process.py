@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from skillscoop_chassis.health import health_routes
 from skillscoop_chassis.http.protocol import Limits, http_server
+from skillscoop_chassis.production import lines_of
 from skillscoop_chassis.service import Role, Service, running
 from skillscoop_chassis.settings import ServiceSettings
 
@@ -58,16 +59,6 @@ async def serve(service: Service, role: Role) -> None:
 def _migrations_of(build: Build) -> Path:
     package = sys.modules[build.__module__.split(".")[0]]
     return Path(str(package.__file__)).parent.parent / "migrations"
-
-
-def lines_of(error: ValidationError) -> list[str]:
-    """What is wrong with the settings, one line each that begins with the variable, without any value."""
-    lines: list[str] = []
-    for problem in error.errors(include_input=False, include_url=False):
-        message = problem["msg"].removeprefix("Value error, ")
-        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
-        lines += [f"{name}: {message}"] if name else message.splitlines()
-    return lines
 
 
 def run_process(

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 KNOWN_PASSWORDS = frozenset(
     {"development", "development-only-not-for-production", "password", "postgres", "guest", "secret", "changeme"}
@@ -95,3 +95,13 @@ def is_guessable(secret: SecretStr | str, shortest: int = 16) -> bool:
 def any_of(values: Iterable[Any], test: Callable[[Any], bool]) -> bool:
     """Whether one of the values fails."""
     return any(test(value) for value in values)
+
+
+def lines_of(error: ValidationError) -> list[str]:
+    """What is wrong with the settings, one line each that begins with the variable, without any value."""
+    lines: list[str] = []
+    for problem in error.errors(include_input=False, include_url=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        lines += [f"{name}: {message}"] if name else message.splitlines()
+    return lines

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from skillscoop_chassis.access import is_support
 from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.edge import facts
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import EmptyRequest, Instant
 from skillscoop_chassis.http.paging import Page, PageParams, page_params
 from skillscoop_chassis.http.problems import documented, not_found
@@ -39,9 +40,10 @@ from skillscoop_disputes.shapes import (
     shares,
     whole_view,
 )
-from skillscoop_disputes.uploads import Piece, attachment_headers, file_piece, text_piece
+from skillscoop_disputes.uploads import TYPES, UNKNOWN, Piece, attachment_headers, file_piece, text_piece
 
 PUBLIC_PATHS: tuple[str, ...] = ()
+FILES = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (UNKNOWN, *TYPES[:-1])}
 EVIDENCE_PATH = "POST /v1/disputes/{id}/evidence"
 DISPUTE = "/v1/disputes/{dispute_id}"
 REMEMBERED_AGAIN = timedelta(days=1)
@@ -129,6 +131,7 @@ async def _answer(work: Work, tx: Transaction, dispute: Dispute, actor: Actor, s
     response_model=DisputeView,
     summary="File a Dispute Assistance Form",
     responses=documented(404),
+    openapi_extra=MATCH_UNUSED,
 )
 async def file_dispute(body: FormRequest, work: Works) -> Response:
     """Open a dispute about money that is held. It is `opening` until the money is frozen, then `open` or `refused`."""
@@ -264,7 +267,7 @@ async def _piece(request: Request, work: Work, limit: int) -> Piece:
     f"{DISPUTE}/evidence/{{evidence_id}}",
     response_class=Response,
     summary="Download evidence",
-    responses={200: {"description": "The file as an attachment, of the type its bytes are", "content": {"*/*": {}}}},
+    responses={200: {"description": "The file as an attachment, of the type its bytes are", "content": FILES}},
 )
 async def download_evidence(dispute_id: str, evidence_id: str, work: Audited) -> Response:
     """The text or file, always as an attachment. For the parties and the case's agents."""

@@ -27,6 +27,10 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
+TYPES = ("text/plain", *(kind for _, _, kind in _SIGNATURES), UNKNOWN)
+"""Every type that evidence comes back with."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """A text or file as it came in."""

@@ -6,14 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from skillscoop_chassis.http.models import Resource, View
-
-
-class SubjectView(View):
-    """The object something is about."""
-
-    type: str = Field(examples=["milestone"])
-    id: str = Field(examples=["ms_01939a1c5e007b3a8c41d0f6a2b9e372"])
+from skillscoop_chassis.http.models import Resource, SubjectView, View
 
 
 class NotificationView(Resource):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skillscoop_chassis.http.models import SubjectView
+
 from skillscoop_notifications.domain.people import mail_choices
 from skillscoop_notifications.shapes import (
     CardView,
@@ -12,7 +14,6 @@ from skillscoop_notifications.shapes import (
     MessageView,
     NotificationView,
     PreferencesView,
-    SubjectView,
 )
 
 Row = Mapping[Any, Any]

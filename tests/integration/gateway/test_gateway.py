@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from skillscoop_cli.docs_page import HEADERS, asset_at
 
 from tests.support.gateway import Gateway, running_gateway
 from tests.support.ports import free_port
@@ -250,3 +251,35 @@ def test_a_service_that_is_down_is_503(tmp_path: Path) -> None:
 
     assert (answer.status_code, answer.json()["status"], answer.json()["code"]) == (503, 503, "unavailable")
     assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs", "/docs/", "/docs/start.js", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"]
+)
+def test_the_api_can_be_read_in_a_browser(gateway: Gateway, path: str) -> None:
+    """Given the gateway, when a browser opens /docs, then the page and all it needs come from there, for no frame."""
+    answer = httpx2.get(f"{gateway.url}{path}")
+
+    asset = asset_at(path)
+    assert asset is not None
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (
+        200,
+        asset.content,
+        asset.media_type,
+    )
+    assert {name: answer.headers[name] for name in HEADERS} == dict(HEADERS)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_front_page_links_the_api(gateway: Gateway) -> None:
+    answer = httpx2.get(f"{gateway.url}/")
+
+    assert answer.status_code == 200 and "href=/docs" in answer.text
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs/README.md", "/docs/__init__.py", "/docs/../nginx.conf", "/docs/%2e%2e/nginx.conf"]
+)
+def test_nothing_else_of_the_folder_is_served(gateway: Gateway, path: str) -> None:
+    assert httpx2.get(f"{gateway.url}{path}").status_code == 404

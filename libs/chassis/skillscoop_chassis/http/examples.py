@@ -40,7 +40,7 @@ _BY_FORMAT = {
     "binary": "",
 }
 _PREFIXED = re.compile(r"^\^\(?([a-z]{2,4})_")
-_DEEPEST = 6
+_DEEPEST = 10
 
 
 def example_of(schema: Schema, components: Schema, name: str = "", depth: int = 0) -> Any:

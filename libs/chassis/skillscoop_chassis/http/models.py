@@ -48,6 +48,13 @@ class Warning(View):
     code: str = Field(examples=["payee_not_ready"])
 
 
+class SubjectView(View):
+    """The object something is about."""
+
+    type: str = Field(examples=["milestone"])
+    id: str = Field(examples=["ms_01939a1c5e007b3a8c41d0f6a2b9e372"])
+
+
 class Resource(View):
     """What every object carries. `version` moves when its own fields change, and is its ETag. Times are UTC."""
 

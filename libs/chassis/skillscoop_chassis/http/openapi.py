@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from skillscoop_chassis.http.examples import add_examples
+from skillscoop_chassis.http.match import MATCH, MATCH_OPTIONAL, MATCH_REQUIRED, MATCH_UNUSED
 from skillscoop_chassis.http.problems import PROBLEM_CONTENT, PROBLEM_SCHEMA, documented
 from skillscoop_chassis.http.work import money_transaction, transaction
 
@@ -22,9 +24,8 @@ _KEY = {
 _MATCH = {
     "name": "If-Match",
     "in": "header",
-    "required": False,
     "schema": {"type": "string", "examples": ['"7"']},
-    "description": "Only when the object still has this version.",
+    "description": "The ETag last seen, with its quotes: only when the object still has this version. `*` fits any.",
 }
 
 
@@ -64,7 +65,14 @@ def complete_document(document: dict[str, Any], app: FastAPI, public: tuple[str,
             if operation is not None:
                 _complete(operation, method, route, uses, is_public=_is_public(route.path_format, open_paths))
                 add_examples(operation, schemas)
+    name_schemas(schemas)
     return document
+
+
+def name_schemas(schemas: dict[str, Any]) -> None:
+    """Give each schema a title of its own: generators of clients name their classes after titles."""
+    for name, schema in schemas.items():
+        schema["title"] = "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", name))
 
 
 def _is_public(path: str, open_paths: set[str]) -> bool:
@@ -87,12 +95,17 @@ def _complete(operation: dict[str, Any], method: str, route: APIRoute, uses: set
         statuses.add(422)
     if method != "GET":
         statuses |= {413, 415}
+    match = operation.pop(MATCH, MATCH_OPTIONAL[MATCH])
     if transaction in uses or money_transaction in uses:
-        statuses |= {409, 412, 422, 428}
+        statuses |= {409, 422}
         parameters: list[Any] = operation.setdefault("parameters", [])
         if method == "POST":
             parameters.append({**_KEY, "required": money_transaction in uses})
-        parameters.append(_MATCH)
+        if match != MATCH_UNUSED[MATCH]:
+            statuses.add(412)
+            parameters.append({**_MATCH, "required": match == MATCH_REQUIRED[MATCH]})
+        if match == MATCH_REQUIRED[MATCH]:
+            statuses.add(428)
     for status, entry in documented(*sorted(statuses)).items():
         responses.setdefault(str(status), entry)
     _add_reply_headers(responses)

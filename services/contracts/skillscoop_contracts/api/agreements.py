@@ -1,6 +1,7 @@
 """Routes of contracts: drafting, terms, answers, completion."""
 
 from fastapi import Response
+from skillscoop_chassis.http.match import MATCH_REQUIRED, MATCH_UNUSED
 from skillscoop_chassis.http.problems import documented, invalid
 from skillscoop_messages.ids import PREFIXES, new_id
 from skillscoop_messages.money import CURRENCIES
@@ -38,6 +39,7 @@ from skillscoop_contracts.usecases import draft_contract
     status_code=201,
     summary="Draft a contract",
     responses=documented(422),
+    openapi_extra=MATCH_UNUSED,
 )
 async def create_contract(body: CreateContractRequest, request: WriteRequest) -> Response:
     """The caller becomes the client. Both can talk at once; the freelancer sees the terms once they are sent."""
@@ -60,7 +62,12 @@ async def create_contract(body: CreateContractRequest, request: WriteRequest) ->
     return await reply_contract(request, tx, stored, "client", 201)
 
 
-@router.put("/v1/contracts/{contract_id}/terms", response_model=ContractView, summary="State the terms anew")
+@router.put(
+    "/v1/contracts/{contract_id}/terms",
+    response_model=ContractView,
+    summary="State the terms anew",
+    openapi_extra=MATCH_REQUIRED,
+)
 async def edit_terms(contract_id: str, body: TermsRequest, request: WriteRequest) -> Response:
     """The whole list, in order; existing milestones keep their `id`. On an active contract it is proposed at once."""
     tx = await request.begin()
@@ -80,7 +87,12 @@ async def send_contract(contract_id: str, request: WriteRequest, _: EmptyBody = 
     return await reply_contract(request, tx, after, by.role)
 
 
-@router.post("/v1/contracts/{contract_id}/approve", response_model=ContractView, summary="Approve the terms")
+@router.post(
+    "/v1/contracts/{contract_id}/approve",
+    response_model=ContractView,
+    summary="Approve the terms",
+    openapi_extra=MATCH_REQUIRED,
+)
 async def approve_contract(contract_id: str, body: ApproveRequest, request: WriteRequest) -> Response:
     """The revision the freelancer saw comes into force; another one by now is 409 with the current number."""
     tx = await request.begin()

@@ -1,6 +1,7 @@
 """Routes of milestones: fund, submit, retract, release."""
 
 from fastapi import Response
+from skillscoop_chassis.http.match import MATCH_REQUIRED
 from skillscoop_chassis.http.problems import conflict, documented, invalid, not_found
 from skillscoop_chassis.http.return_urls import check_return_url
 from skillscoop_messages.ids import PREFIXES, new_id
@@ -132,6 +133,7 @@ async def retract_milestone(milestone_id: str, request: WriteRequest, _: EmptyBo
     summary="Release the payment",
     tags=["milestones"],
     responses=documented(409),
+    openapi_extra=MATCH_REQUIRED,
 )
 async def release_milestone(milestone_id: str, body: ReleaseRequest, request: MoneyWriteRequest) -> Response:
     """Everything held goes to the freelancer. Irrevocable; `settling` until the money is really on its way."""

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, WithJsonSchema, field_validator, model_validator
 from skillscoop_chassis.http.models import (
     Amount,
     AmountOrZero,
@@ -25,7 +25,32 @@ from skillscoop_contracts.domain.terms import MOST_MILESTONES
 Link = Annotated[str, StringConstraints(strict=True, max_length=2_000, pattern=r"^https?://\S+$")]
 AttachmentId = Annotated[str, StringConstraints(strict=True, pattern=r"^att_[0-9a-f]{32}$")]
 MilestoneId = Annotated[str, StringConstraints(strict=True, pattern=r"^ms_[0-9a-f]{32}$")]
-Method = Annotated[str, StringConstraints(strict=True, pattern=r"^[\x21-\x7e]{1,255}$")]
+Method = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^(checkout|payment_intent|pm_[A-Za-z0-9_]{1,250})$"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {
+                    "title": "FundingMethod",
+                    "type": "string",
+                    "enum": ["checkout", "payment_intent"],
+                    "description": "`checkout`: the client pays on Stripe's page, whose address comes back as "
+                    "`checkout_url`. `payment_intent`: the client's own page confirms the payment with the "
+                    "`client_secret` that comes back.",
+                },
+                {
+                    "title": "PaymentMethodId",
+                    "type": "string",
+                    "pattern": "^pm_[A-Za-z0-9_]{1,250}$",
+                    "description": "A payment method of the client's: it is charged at once.",
+                },
+            ]
+        }
+    ),
+]
+"""How a client pays: one of two words, or the id of a payment method."""
+
 Days = Annotated[int, Field(strict=True, ge=1, le=365)]
 Currencies = dict[CurrencyCode, AmountOrZero]
 

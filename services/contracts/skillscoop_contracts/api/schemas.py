@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import Field
-from skillscoop_chassis.http.models import MoneyView, NextMove, Resource, View, Warning
+from skillscoop_chassis.http.models import MoneyView, NextMove, Resource, SubjectView, View, Warning
 
 
 class FreezeView(View):
@@ -188,13 +188,6 @@ class TermsDiffView(View):
     dropped: list[LineView]
     changed: list[ChangedLineView]
     reordered: bool
-
-
-class SubjectView(View):
-    """What an entry is about."""
-
-    type: str
-    id: str
 
 
 class TimelineEntryView(View):

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import StrictRequest
 from skillscoop_chassis.http.problems import Problem, documented, invalid
 from skillscoop_chassis.http.work import Reading, Work, reading, transaction
@@ -87,7 +88,12 @@ async def put_contact(work: Change, body: ContactRequest) -> Response:
     return await work.reply(contact_view(row), version=row["version"])
 
 
-@router.post("/v1/me/contact/confirm", response_model=ContactView, summary="Confirm my mail address")
+@router.post(
+    "/v1/me/contact/confirm",
+    response_model=ContactView,
+    summary="Confirm my mail address",
+    openapi_extra=MATCH_UNUSED,
+)
 async def confirm_contact(work: Change, body: ConfirmRequest) -> Response:
     """Confirm the address with the code that was mailed to it; five tries, 24 hours."""
     tx = await work.begin()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import LongText, StrictRequest
 from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
 from skillscoop_chassis.http.problems import not_found
@@ -137,6 +138,7 @@ async def get_message(read: Read, log: Audit, conversation_id: str, message_id: 
     response_model=MessageView,
     status_code=201,
     summary="Write a message",
+    openapi_extra=MATCH_UNUSED,
 )
 async def post_message(work: Change, conversation_id: str, body: MessageRequest) -> Response:
     """Say something to the other party. Messages are never changed or deleted, and never move money."""
@@ -149,7 +151,10 @@ async def post_message(work: Change, conversation_id: str, body: MessageRequest)
 
 
 @router.post(
-    "/v1/conversations/{conversation_id}/read", response_model=ConversationView, summary="Mark messages as read"
+    "/v1/conversations/{conversation_id}/read",
+    response_model=ConversationView,
+    summary="Mark messages as read",
+    openapi_extra=MATCH_UNUSED,
 )
 async def read_conversation(work: Change, conversation_id: str, body: ReadRequest | None = None) -> Response:
     """Note up to where the caller has read; the other party sees it. A mark never moves back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import EmptyRequest, Flag
 from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
 from skillscoop_chassis.http.problems import not_found
@@ -46,7 +47,12 @@ async def count_unread(read: Read) -> Response:
     return read.reply(UnreadCountView(unread_count=await feed.unread_count(tx, read.actor)))
 
 
-@router.post("/v1/notifications/read-all", response_model=UnreadCountView, summary="Mark all as read")
+@router.post(
+    "/v1/notifications/read-all",
+    response_model=UnreadCountView,
+    summary="Mark all as read",
+    openapi_extra=MATCH_UNUSED,
+)
 async def read_all_notifications(work: Change, body: EmptyRequest | None = None) -> Response:
     """Mark every notice of the caller as read."""
     tx = await work.begin()

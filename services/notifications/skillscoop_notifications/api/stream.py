@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.problems import Problem, documented
 from skillscoop_chassis.http.work import Reading, Work, reading, transaction
@@ -34,7 +35,13 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 _EVENTS = {"x-event-types": ["notification", "message", "object", "reset"]}
 
 
-@router.post("/v1/stream/tickets", response_model=TicketView, status_code=201, summary="A ticket for the stream")
+@router.post(
+    "/v1/stream/tickets",
+    response_model=TicketView,
+    status_code=201,
+    summary="A ticket for the stream",
+    openapi_extra=MATCH_UNUSED,
+)
 async def create_stream_ticket(work: Change, body: EmptyRequest | None = None) -> Response:
     """Leave to open one stream within 60 s without a header, for browsers. Every call makes a new ticket."""
     tx = await work.begin(replay=False)

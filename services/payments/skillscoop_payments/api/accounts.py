@@ -1,6 +1,7 @@
 """Payout accounts, for the freelancer they belong to."""
 
 from fastapi import APIRouter
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import NextMove
 from skillscoop_chassis.http.problems import conflict, documented, invalid, not_found, register_codes, unavailable
 from skillscoop_chassis.http.return_urls import check_return_url
@@ -65,6 +66,7 @@ def account_view(row: RowMapping) -> PayoutAccountView:
         **documented(409),
     },
     summary="Ask for a payout account",
+    openapi_extra=MATCH_UNUSED,
 )
 async def open_payout_account(work: Change, body: PayoutAccountRequest | None = None) -> Response:
     """The caller's account: a new one, or, with 200, the one there is. Its country is chosen once."""

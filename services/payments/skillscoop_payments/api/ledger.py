@@ -5,6 +5,7 @@ from itertools import groupby
 
 from fastapi import APIRouter
 from skillscoop_chassis.access import may_read_for_dispute
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import MoneyView
 from skillscoop_chassis.http.problems import documented, invalid, not_found, unavailable
 from skillscoop_messages.database import Transaction
@@ -86,7 +87,11 @@ def _entry(lines: Sequence[Posted]) -> LedgerEntryView:
 
 
 @router.post(
-    "/v1/quotes", response_model=QuoteView, responses=documented(503), summary="What would reach the freelancer"
+    "/v1/quotes",
+    response_model=QuoteView,
+    responses=documented(503),
+    summary="What would reach the freelancer",
+    openapi_extra=MATCH_UNUSED,
 )
 async def quote(body: QuoteRequest, work: Change) -> Response:
     """The fee on a price, before anyone agrees to it."""

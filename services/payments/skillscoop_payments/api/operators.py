@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.paging import Page, keyset, page
 from skillscoop_chassis.http.problems import conflict, invalid, not_found, register_codes
 from sqlalchemy import RowMapping
@@ -82,7 +83,12 @@ async def get_operation(operation_id: str, read: Read) -> Response:
     return read.reply(operation_view(row))
 
 
-@router.post("/operations/{operation_id}/retry", response_model=OperationView, summary="Try an operation again now")
+@router.post(
+    "/operations/{operation_id}/retry",
+    response_model=OperationView,
+    summary="Try an operation again now",
+    openapi_extra=MATCH_UNUSED,
+)
 async def retry_operation(operation_id: str, body: RetryRequest, work: MoneyChange) -> Response:
     """One that waits is due at once, with its own key; a refund that was refused or broke is ordered anew."""
     work.require_role("ops")

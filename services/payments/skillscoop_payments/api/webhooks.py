@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 from pydantic import SecretStr
+from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.problems import Problem, documented, register_codes
 from starlette.responses import Response
 
@@ -55,14 +56,22 @@ async def _keep(work: Change, endpoint: Endpoint, secrets: Sequence[SecretStr]) 
     return await work.reply(RECEIVED)
 
 
-@router.post("/webhooks/stripe", responses=documented(400), summary="Stripe's events about the platform")
+@router.post(
+    "/webhooks/stripe",
+    responses=documented(400),
+    summary="Stripe's events about the platform",
+    openapi_extra=MATCH_UNUSED,
+)
 async def receive_platform_event(work: Change) -> Response:
     """Snapshot events of our own objects."""
     return await _keep(work, "platform", settings_of(work).stripe_webhook_secrets)
 
 
 @router.post(
-    "/webhooks/stripe/connect", responses=documented(400), summary="Stripe's events about freelancers' accounts"
+    "/webhooks/stripe/connect",
+    responses=documented(400),
+    summary="Stripe's events about freelancers' accounts",
+    openapi_extra=MATCH_UNUSED,
 )
 async def receive_connect_event(work: Change) -> Response:
     """Snapshot events of connected accounts."""
@@ -70,7 +79,12 @@ async def receive_connect_event(work: Change) -> Response:
     return await _keep(work, "connect", settings.stripe_connect_webhook_secrets or settings.stripe_webhook_secrets)
 
 
-@router.post("/webhooks/stripe/thin", responses=documented(400), summary="Stripe's thin events")
+@router.post(
+    "/webhooks/stripe/thin",
+    responses=documented(400),
+    summary="Stripe's thin events",
+    openapi_extra=MATCH_UNUSED,
+)
 async def receive_thin_event(work: Change) -> Response:
     """Thin events: they name an account, and we ask how it is."""
     settings = settings_of(work)

@@ -2,13 +2,12 @@
 
 from datetime import datetime
 
-from skillscoop_chassis.http.models import MoneyView, Warning
+from skillscoop_chassis.http.models import MoneyView, SubjectView, Warning
 
 from skillscoop_contracts.api.schemas import (
     ContractView,
     PendingRevisionView,
     PolicyTermsView,
-    SubjectView,
     TimelineEntryView,
 )
 from skillscoop_contracts.api.views.milestones import actions_view, as_seen_by, milestone_view
