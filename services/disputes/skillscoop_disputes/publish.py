@@ -13,8 +13,11 @@ from skillscoop_disputes.domain.dispute import Dispute, Share
 
 
 def tell(tx: Transaction, dispute: Dispute, facts: Iterable[fact.Fact]) -> None:
-    """Record the events of these facts, with the dispute as it stands after all of them."""
-    record(tx, *(EVENTS[type(one)](dispute, one) for one in facts if type(one) in EVENTS))
+    """Record the events of these facts, with the dispute as it stands after all of them.
+
+    Raises KeyError for a fact nobody decided about: whether others are told is never an accident.
+    """
+    record(tx, *(EVENTS[type(one)](dispute, one) for one in facts if type(one) not in TOLD_TO_NOBODY))
 
 
 def _about(dispute: Dispute) -> dict[str, Any]:
@@ -98,3 +101,20 @@ EVENTS: Mapping[type, Callable[[Dispute, Any], Event]] = {
     fact.Withdrawn: _withdrawn,
     fact.Closed: _closed,
 }
+
+TOLD_TO_NOBODY: frozenset[type] = frozenset(
+    {
+        fact.EvidenceAdded,
+        fact.ReviewBegan,
+        fact.Noted,
+        fact.ProposalAccepted,
+        fact.ProposalDeclined,
+        fact.ProposalLapsed,
+        fact.DecisionMade,
+        fact.DecisionRejected,
+        fact.Executed,
+        fact.ExecutionRefused,
+        fact.MilestoneFinal,
+    }
+)
+"""Facts that show in the dispute alone. A fact that stands neither here nor in EVENTS is an error."""

@@ -8,12 +8,15 @@ from skillscoop_messages.events import reviews
 from skillscoop_messages.events.base import Event, ObjectRef
 from skillscoop_messages.outbox import record
 
-from skillscoop_reviews.domain.window import Fact, Published, Received, Review, Window
+from skillscoop_reviews.domain.window import Closed, Edited, Fact, Opened, Published, Received, Review, Window
 
 
 def tell(tx: Transaction, window: Window, facts: Iterable[Fact]) -> None:
-    """Record the events of these facts with the transaction that makes them true."""
-    record(tx, *(EVENTS[type(one)](window, one) for one in facts if type(one) in EVENTS))
+    """Record the events of these facts with the transaction that makes them true.
+
+    Raises KeyError for a fact nobody decided about: whether others are told is never an accident.
+    """
+    record(tx, *(EVENTS[type(one)](window, one) for one in facts if type(one) not in TOLD_TO_NOBODY))
 
 
 def _about(window: Window, review: Review, state: str) -> dict[str, Any]:
@@ -38,3 +41,6 @@ def _published(window: Window, fact: Published) -> Event:
 
 
 EVENTS: Mapping[type, Callable[[Window, Any], Event]] = {Received: _received, Published: _published}
+
+TOLD_TO_NOBODY: frozenset[type] = frozenset({Opened, Edited, Closed})
+"""A window is our own affair, and so is a sealed review. A fact neither here nor in EVENTS is an error."""

@@ -1,0 +1,11 @@
+"""Whether others are told of a fact is decided for each of them."""
+
+from typing import get_args
+
+from skillscoop_reviews.domain.window import Fact
+from skillscoop_reviews.publish import EVENTS, TOLD_TO_NOBODY
+
+
+def test_every_fact_is_told_to_others_or_listed_as_told_to_nobody() -> None:
+    assert set(EVENTS) | TOLD_TO_NOBODY == set(get_args(Fact))
+    assert set(EVENTS) & TOLD_TO_NOBODY == set()
