@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
 from typing import Any
 
 from skillscoop_chassis.service import Service, run_process
 from skillscoop_messages.ids import new_message_id
 from skillscoop_payments import main
 from skillscoop_payments.domain.observations import Booking, PaymentSeen, Seen
-from skillscoop_payments.domain.operation import Busy, Done, Kind, Refused, Unknown
+from skillscoop_payments.domain.operation import Done, NotThere, Operation, Searched, Sent
 from skillscoop_payments.domain.orders import Order
 from skillscoop_payments.gateway import OnboardingLink, Subject
 from skillscoop_payments.settings import PaymentsSettings
@@ -33,9 +32,9 @@ class ImmediateProvider:
         kept = {name: getattr(order, name, None) for name in ("amount", "currency", "group", "return_url")}
         return {**kept, "metadata": {"op_id": new_message_id(), "env": "benchmark"}}
 
-    async def send(self, kind: Kind, parameters: dict[str, Any], key: str) -> Done | Refused | Unknown | Busy:
+    async def send(self, operation: Operation) -> Sent:
         """The object, as if it had been there before."""
-        ref = key.rsplit(":", 2)[1]
+        ref, parameters = operation.key.rsplit(":", 2)[1], operation.parameters
         if not self._succeeds:
             return Done(
                 PaymentSeen("awaiting_payer", checkout_ref=f"cs_{ref}", checkout_url=f"https://pay.invalid/{ref}")
@@ -44,9 +43,9 @@ class ImmediateProvider:
         booking = Booking(f"txn_{ref}", amount, 0, amount, currency)
         return Done(PaymentSeen("paid", intent_ref=f"pi_{ref}", charge_ref=f"ch_{ref}", paid=amount, booking=booking))
 
-    async def search(self, kind: Kind, parameters: dict[str, Any], operation_id: str, since: datetime) -> Seen | None:
+    async def search(self, operation: Operation) -> Searched:
         """Nothing was lost here."""
-        return None
+        return NotThere()
 
     async def look(self, subject: Subject, ref: str) -> Seen | None:
         """Nobody asks during a run."""

@@ -17,7 +17,7 @@ from skillscoop_payments.domain.observations import (
     Seen,
     TransferSeen,
 )
-from skillscoop_payments.domain.operation import Busy, Done, Kind, Refused, Unknown
+from skillscoop_payments.domain.operation import Done, Kind, NotThere, Operation, Searched, Sent, Unknown
 from skillscoop_payments.domain.orders import Order
 from skillscoop_payments.gateway import OnboardingLink, Subject
 
@@ -40,17 +40,18 @@ class Till:
         """As Stripe wants them."""
         return stripe_orders.parameters(order)
 
-    async def send(self, kind: Kind, parameters: dict[str, Any], key: str) -> Done | Refused | Unknown | Busy:
+    async def send(self, operation: Operation) -> Sent:
         """Carry it out, once for each key."""
-        if kind in self.silent:
+        if operation.kind in self.silent:
             return Unknown("no answer")
-        if key not in self.done:
-            self.done[key] = self._carry_out(kind, parameters)
-        return Done(self.objects[self.done[key]])
+        if operation.key not in self.done:
+            self.done[operation.key] = self._carry_out(operation.kind, dict(operation.parameters))
+        return Done(self.objects[self.done[operation.key]])
 
-    async def search(self, kind: Kind, parameters: dict[str, Any], operation_id: str, since: datetime) -> Seen | None:
+    async def search(self, operation: Operation) -> Searched:
         """The object an operation made."""
-        return next((one for one in self.objects.values() if one.origin.operation_id == operation_id), None)
+        found = next((one for one in self.objects.values() if one.origin.operation_id == operation.id), None)
+        return NotThere() if found is None else Done(found)
 
     async def look(self, subject: Subject, ref: str) -> Seen | None:
         """The object as it is now."""

@@ -141,6 +141,7 @@ ACTIONS: tuple[tuple[str, str, Action], ...] = (
     ("GET", "/state", _state),
     ("POST", "/reset", _reset),
     ("POST", "/clock/advance", _advance),
+    ("POST", "/accounts/{id}/revoke", lambda tx, ids, given: accounts.revoke(tx, ids["id"])),
     ("POST", "/accounts/{id}/{decision}", _decide),
     ("POST", "/payment_intents/{id}/challenge", _challenge),
     ("POST", "/setup_intents/{id}/challenge", _challenge),

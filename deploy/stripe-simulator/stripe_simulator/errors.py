@@ -60,7 +60,7 @@ def unauthorized(message: str) -> Refusal:
 
 
 def wrong_account(account: str) -> Refusal:
-    """403: `Stripe-Account` names an account that is not connected here."""
+    """403: an account that is not, or no longer, connected here is named."""
     message = f"No account '{account}' is connected to this platform."
     return Refusal(403, "invalid_request_error", message, code="account_invalid", kept=False)
 

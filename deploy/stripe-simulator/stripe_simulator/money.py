@@ -5,6 +5,8 @@ from stripe_simulator.settings import MAXIMUM_CHARGE, MINIMUM_CHARGE, SimulatorS
 from stripe_simulator.store import Transaction
 
 _EXPONENTS = {"jpy": 0, "kwd": 3}
+_STEPS = {"kwd": 10}
+"""Three-decimal currencies are charged, refunded and sent in whole tens: the last digit must be 0."""
 RATE = 1.1
 
 
@@ -16,12 +18,21 @@ def stripe_fee(settings: SimulatorSettings, amount: int) -> int:
 def check_charge(amount: int, currency: str) -> None:
     """Raises Refusal when nobody can be charged in the currency or the amount is out of range."""
     check_currency(currency)
+    check_step(amount, currency)
     if amount < MINIMUM_CHARGE[currency]:
         message = f"The amount must be at least {written(MINIMUM_CHARGE[currency], currency)}."
         raise bad_parameter(message, code="amount_too_small", param="amount")
     if amount > MAXIMUM_CHARGE:
         message = f"The amount must be no more than {written(MAXIMUM_CHARGE, currency)}."
         raise bad_parameter(message, code="amount_too_large", param="amount")
+
+
+def check_step(amount: int, currency: str) -> None:
+    """Raises Refusal for an amount whose last digit the card networks do not carry."""
+    step = _STEPS.get(currency, 1)
+    if amount % step:
+        message = f"Invalid amount: in {currency} it must be divisible by {step}."
+        raise bad_parameter(message, code="parameter_invalid_integer", param="amount")
 
 
 def check_currency(currency: str) -> None:

@@ -8,13 +8,26 @@ again. So a call must bear being made twice: it carries the row's own key, or lo
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Integer, RowMapping, Table, Text, Update, and_, bindparam, or_, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Integer,
+    RowMapping,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    or_,
+    select,
+    text,
+)
 
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.context import Story, story
@@ -77,7 +90,8 @@ class Executor(Generic[Outcome]):
     its outcome as a value. `settle` writes the row's next state in a new transaction, and only takes effect while the
     lease still holds; to be called again it leaves `pending` and moves `due_at`. An error out of either leaves the row
     pending, due again after `retry`'s delay, for ever: money is never given up by a counter. At most `concurrency`
-    calls are under way in one process.
+    calls are under way in one process. `claim_values` gives further columns a claim writes, from the expression of its
+    moment: what has to be known of a try even when its process dies.
     """
 
     name: str
@@ -87,6 +101,7 @@ class Executor(Generic[Outcome]):
     lease: timedelta
     concurrency: int = 8
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    claim_values: Callable[[ColumnElement[Any]], Mapping[str, ColumnElement[Any]]] | None = None
     _nudged: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False, compare=False)
     _outcomes: list[_Settlement] = field(default_factory=list, init=False, repr=False, compare=False)
     _settlers: asyncio.Semaphore = field(
@@ -182,7 +197,12 @@ class Executor(Generic[Outcome]):
         return (
             self.table.update()
             .where(table.id.in_(picked(due)))
-            .values(lease_token=bindparam("token"), lease_until=bindparam("until"), attempts=table.attempts + 1)
+            .values(
+                lease_token=bindparam("token"),
+                lease_until=bindparam("until"),
+                attempts=table.attempts + 1,
+                **(self.claim_values(now) if self.claim_values else {}),
+            )
             .returning(*self.table.columns)
         )
 

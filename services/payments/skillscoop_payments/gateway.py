@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from skillscoop_payments.domain.observations import Seen
-from skillscoop_payments.domain.operation import Busy, Done, Kind, Refused, Unknown
+from skillscoop_payments.domain.operation import Operation, Searched, Sent
 from skillscoop_payments.domain.orders import Order
 
 Subject = Literal["payment", "checkout", "refund", "transfer", "account"]
@@ -35,13 +35,13 @@ class Gateway(Protocol):
     def parameters(self, order: Order) -> dict[str, Any]:
         """What an order will send, as a JSON object to keep: every try sends exactly this."""
 
-    async def send(self, kind: Kind, parameters: dict[str, Any], key: str) -> Done | Refused | Unknown | Busy:
-        """Carry out an operation. The same key has one effect however often it is sent. Raises nothing."""
+    async def send(self, operation: Operation) -> Sent:
+        """Carry out a call. The same key has one effect however often it is sent. Raises nothing."""
 
-    async def search(self, kind: Kind, parameters: dict[str, Any], operation_id: str, since: datetime) -> Seen | None:
-        """The object an earlier try of this operation made, `since` at the earliest (provider's time).
+    async def search(self, operation: Operation) -> Searched:
+        """Whether an earlier try of this call made its object; goes on where `search_cursor` says.
 
-        None when there surely is none. Raises Unreachable.
+        A turn takes a moment only: a long search hands back where it is. Raises nothing.
         """
 
     async def look(self, subject: Subject, ref: str) -> Seen | None:

@@ -1,6 +1,6 @@
 """The composition root: everything a payments process owns, built and joined here."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,8 @@ from skillscoop_payments.adapters.stripe import StripeGateway
 from skillscoop_payments.domain.operation import Outcome
 from skillscoop_payments.gateway import Gateway
 from skillscoop_payments.jobs import jobs
+from skillscoop_payments.repository import alerts
+from skillscoop_payments.repository import operations as operation_rows
 from skillscoop_payments.settings import PaymentsSettings
 from skillscoop_payments.subscribers import alarms, subscribers
 from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
@@ -67,24 +69,34 @@ def build(
     )
 
     async def carry_out(row: RowMapping) -> Outcome:
-        return await executing.call(provider, clocks.wall, row)
+        return await executing.call(provider, database, clocks.wall, row)
 
     async def record_outcome(tx: Transaction, row: RowMapping, outcome: Outcome) -> None:
-        await executing.settle(tx, office, row, outcome)
+        await executing.record(tx, office, row, outcome)
 
     async def look(row: RowMapping) -> looking.Look:
         return await looking.call(provider, database, row)
 
     async def record_look(tx: Transaction, row: RowMapping, seen: looking.Look) -> None:
-        await looking.settle(tx, office, row, seen)
+        await looking.record(tx, office, row, seen)
 
     # A lease outlives its call, so that no second one begins while the first may still succeed; and not by much, so
     # that what a killed process had in hand goes on soon.
     lease = timedelta(seconds=settings.stripe_timeout + 1)
     operations = Executor(
-        "payments.operations", STRIPE_OPERATIONS, carry_out, record_outcome, lease, settings.stripe_concurrency
+        "payments.operations",
+        STRIPE_OPERATIONS,
+        carry_out,
+        record_outcome,
+        lease,
+        settings.stripe_concurrency,
+        claim_values=operation_rows.claimed,
     )
     looks = Executor("payments.looks", PROVIDER_NOTICES, look, record_look, lease, settings.stripe_concurrency)
+
+    async def open_alerts() -> Mapping[str, float]:
+        async with database.read() as tx:
+            return {"payments_operator_alerts_open": await alerts.count_open(tx)}
 
     @asynccontextmanager
     async def connections() -> AsyncIterator[None]:
@@ -107,6 +119,7 @@ def build(
         resources=[connections()],
         outside={"office": office, "gateway": provider},
     )
+    service.vitals.gauges(open_alerts)
     create_app(service, api.ROUTERS, api.PUBLIC_PATHS, bodies=[BodyRule("/webhooks/*", WEBHOOK_LIMIT, "raw")])
     return service
 

@@ -36,6 +36,9 @@ def _about(about: About) -> dict[str, str | int]:
 
 def payment_event(payment: Payment, fact: payments.Fact) -> Event | None:
     """What the world is told of a fact; `payment` is as of after it. None: nobody else needs to know."""
+    if payment.second_of is not None:
+        # Nobody asked for it, so nobody waits for an answer about it; operators are alerted.
+        return None
     told = payments.answer(payment) if isinstance(fact, payments.AnswerRepeated) else fact
     base = {
         **_about(payment.about),

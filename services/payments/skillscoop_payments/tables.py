@@ -71,6 +71,7 @@ PAYMENTS = Table(
     Column("declined_message", Text),
     Column("cancel_reason", Text),
     Column("refuse_reason", Text),
+    Column("second_of", Text),
     Column("paid", BigInteger, nullable=False, server_default=text("0")),
     Column("booking_ref", Text),
     Column("booking_amount", BigInteger),
@@ -156,8 +157,11 @@ STRIPE_OPERATIONS = Table(
     Column("parameters", JsonDocument, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("key", Text, nullable=False),
-    Column("key_since", UtcDateTime, nullable=False),
+    Column("key_since", UtcDateTime),
+    Column("tried_at", UtcDateTime),
+    Column("unanswered_at", UtcDateTime),
     Column("search_first", Boolean, nullable=False, server_default=false()),
+    Column("search_cursor", Text),
     Column("object_ref", Text),
     Column("failure_code", Text),
     *lease_columns(),
@@ -190,6 +194,21 @@ PROVIDER_NOTICES = Table(
     Index("provider_notices_due", "due_at", **_where("state = 'pending'")),
     Index("provider_notices_payload", "created_at", **_where("payload IS NOT NULL")),
     comment="what Stripe, or our sweeper, wants us to look at; each leads to one look at the object",
+)
+
+OPERATOR_ALERTS = Table(
+    "operator_alerts",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("payment_id", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    UniqueConstraint("kind", "subject", name="operator_alerts_once"),
+    Index("operator_alerts_open", "created_at", "id", **_where("resolved_at IS NULL")),
+    comment="what about money only a person can decide, each told once",
 )
 
 LEDGER_JOURNALS = Table(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +17,7 @@ from skillscoop_messages.events import contracts, payments
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.events.contracts import FeeRule
 from skillscoop_messages.ids import new_id
+from skillscoop_payments.domain.operation import SEARCH_AFTER
 from skillscoop_payments.jobs import look_at_what_is_due
 from sqlalchemy import text
 from stripe_simulator import SimulatorSettings, create_app
@@ -47,6 +48,13 @@ class Stripe:
         """Every object of a kind, oldest first."""
         state = (await self.client.get("/_sim/state")).json()
         return list(state["objects"].get(kind, []))
+
+    async def post_form(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """A POST to the API with nested parameters, as the SDK sends them, and a key of its own."""
+        headers = {"Authorization": "Bearer sk_test_x", "Idempotency-Key": new_id("op")}
+        answer = await self.client.post(path, data=dict(_flat(parameters)), headers=headers)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
     async def api(self, method: str, path: str, key: str = "sk_test_somebody_else", **data: Any) -> httpx2.Response:
         """A call to the API by somebody else than us, the client's browser for example."""
@@ -175,12 +183,16 @@ class Desk:
                 return total
 
     async def hurry(self) -> int:
-        """Waiting is over: whatever would be tried again later is tried now."""
+        """Waiting is over: whatever would be tried again later is tried now, and what was under way has ended."""
         async with self.stage.service.database.begin() as tx:
+            await tx.execute(
+                text("UPDATE stripe_operations SET unanswered_at = :then WHERE unanswered_at IS NOT NULL"),
+                {"then": stored(tx, SEARCH_AFTER)},
+            )
             for table in ("stripe_operations", "provider_notices"):
                 await tx.execute(
                     text(f"UPDATE {table} SET due_at = :now, lease_token = NULL WHERE state = 'pending'"),
-                    {"now": _stored(tx)},
+                    {"now": stored(tx)},
                 )
         return await self.work()
 
@@ -189,7 +201,7 @@ class Desk:
         async with self.stage.service.database.begin() as tx:
             for table in ("payments", "settlements", "payout_accounts"):
                 await tx.execute(
-                    text(f"UPDATE {table} SET look_at = :now WHERE look_at IS NOT NULL"), {"now": _stored(tx)}
+                    text(f"UPDATE {table} SET look_at = :now WHERE look_at IS NOT NULL"), {"now": stored(tx)}
                 )
         office = self.stage.service.outside["office"]
         found = await look_at_what_is_due(self.stage.service.database, office)
@@ -265,7 +277,16 @@ class Desk:
         return [type(event).__name__ for event in self.said(*kinds)]
 
 
-def _stored(tx: Any) -> Any:
-    """This moment as the database keeps moments."""
-    moment = tx.wall() - timedelta(seconds=1)
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Nested parameters as a form: `a[b]`, `c[0]`."""
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _flat(part, f"{name}[{key}]" if name else str(key))
+    elif value is not None:
+        yield name, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def stored(tx: Any, ago: timedelta = timedelta(0)) -> Any:
+    """This moment, or one before it, as the database keeps moments."""
+    moment = tx.wall() - timedelta(seconds=1) - ago
     return moment if tx.dialect == "postgresql" else moment.isoformat(timespec="microseconds")

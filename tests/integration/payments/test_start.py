@@ -10,7 +10,7 @@ SCRIPT = """
 import asyncio, sys
 from pathlib import Path
 from skillscoop_payments.adapters.stripe import StripeGateway
-from skillscoop_payments.domain.operation import Done
+from skillscoop_payments.domain.operation import Done, Operation
 from skillscoop_payments.domain.orders import ChargeOrder, CheckoutOrder, RecipientOrder, Tag
 from tests.integration.payments.desk import playing_stripe
 
@@ -27,7 +27,7 @@ async def main():
             ("create_checkout", CheckoutOrder(tag, 1_000, "usd", "ms_1", "words", "http://127.0.0.1/")),
             ("create_recipient", RecipientOrder(tag, "US")),
         ):
-            outcome = await gateway.send(kind, gateway.parameters(order), kind)
+            outcome = await gateway.send(Operation(kind, kind, gateway.parameters(order), kind))
             assert isinstance(outcome, Done), outcome
         await gateway.look("account", outcome.seen.ref)
         await gateway.onboarding_link(outcome.seen.ref, "http://127.0.0.1/", "http://127.0.0.1/")

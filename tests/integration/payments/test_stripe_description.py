@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import stripe
 from skillscoop_payments.adapters.stripe import API_VERSION, StripeGateway
+from skillscoop_payments.domain.operation import Kind, NotThere, Operation
 from skillscoop_payments.main import build
 from skillscoop_payments.settings import PaymentsSettings
 
@@ -91,9 +92,17 @@ async def test_every_request_of_ours_fits_stripes_description(witnessed: Desk) -
     gateway: WitnessedGateway = desk.stage.service.outside["gateway"]
     since = desk.stage.service.clocks.business()
     intents = await desk.stripe.objects("payment_intent")
-    for kind in ("create_intent", "create_checkout", "create_transfer", "create_refund", "create_recipient"):
+    kinds: tuple[Kind, ...] = (
+        "create_intent",
+        "create_checkout",
+        "create_transfer",
+        "create_refund",
+        "create_recipient",
+    )
+    for kind in kinds:
         parameters = {"transfer_group": milestone["milestone_id"], "payment_intent": intents[0]["id"]}
-        assert await gateway.search(kind, parameters, "op_unknown", since) is None  # type: ignore[arg-type]
+        unknown = Operation("op_unknown", kind, parameters, "key", created_at=since)
+        assert await gateway.search(unknown) == NotThere()
     assert await gateway.look("account", account["id"]) is not None
     assert await gateway.look("payment", "pi_unknown") is None
     called = {" ".join(part for part in one.split("/")[:4]) for one in gateway.witness.seen}

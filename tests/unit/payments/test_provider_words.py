@@ -8,13 +8,29 @@ from typing import Any, get_args
 import pytest
 import stripe
 from pydantic import SecretStr, ValidationError
-from skillscoop_payments.adapters import stripe_shapes
-from skillscoop_payments.adapters.stripe import API_VERSION
+from skillscoop_payments.adapters import stripe_search, stripe_shapes
+from skillscoop_payments.adapters.stripe import API_VERSION, StripeGateway
 from skillscoop_payments.adapters.stripe_events import WebhookRefused, read, verify
 from skillscoop_payments.domain.observations import AccountSeen, Capability
-from skillscoop_payments.domain.operation import KEY_LIFE, LONGEST_WAIT, key, must_search, wait_after
+from skillscoop_payments.domain.operation import (
+    KEY_LIFE,
+    LONGEST_WAIT,
+    MOST_REFUSALS,
+    Drop,
+    Kind,
+    Operation,
+    Search,
+    Send,
+    Step,
+    Wait,
+    key,
+    next_step,
+    wait_after,
+    wait_after_refusal,
+)
 from skillscoop_payments.domain.payout_account import PayoutAccount, State, apply_all, look
 from skillscoop_payments.settings import PaymentsSettings
+from skillscoop_payments.usecases import executing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -118,15 +134,50 @@ def test_a_key_is_stable_for_an_attempt_and_shared_with_nothing() -> None:
     assert key("test", "create_refund", "op_1", 1) == "test:create_refund:1:1"
 
 
+MINUTES = timedelta(minutes=1)
+
+
 @pytest.mark.parametrize(
-    ("claims", "search_first", "age", "expected"),
-    [(1, False, timedelta(days=3), False), (1, True, timedelta(0), False), (2, False, timedelta(0), False),
-     (2, False, KEY_LIFE + timedelta(seconds=1), True), (2, True, timedelta(0), True)],
-)  # fmt: skip
-def test_who_may_have_acted_before_looks_first_once_the_key_may_be_forgotten(
-    claims: int, search_first: bool, age: timedelta, expected: bool
+    ("key_age", "unanswered", "search_first", "wanted", "expected"),
+    [
+        pytest.param(None, None, False, True, Send(), id="never tried"),
+        pytest.param(timedelta(days=3), None, False, True, Send(), id="tried for days, always surely in vain"),
+        pytest.param(timedelta(hours=1), MINUTES, False, True, Send(), id="no answer, and the key is remembered"),
+        pytest.param(KEY_LIFE + MINUTES, 6 * MINUTES, False, True, Search(), id="no answer, and the key is forgotten"),
+        pytest.param(KEY_LIFE + MINUTES, MINUTES, False, True, Wait(NOW + 4 * MINUTES), id="may be under way still"),
+        pytest.param(timedelta(0), None, True, True, Search(), id="a remembered error"),
+        pytest.param(timedelta(0), None, False, False, Drop(), id="canceled, and surely in vain"),
+        pytest.param(timedelta(0), MINUTES, False, False, Wait(NOW + 4 * MINUTES), id="canceled while under way"),
+        pytest.param(timedelta(0), 6 * MINUTES, False, False, Search(), id="canceled, and it may be there"),
+    ],
+)
+def test_a_call_is_sent_searched_waited_for_or_dropped_by_what_may_have_become_of_it(
+    key_age: timedelta | None, unanswered: timedelta | None, search_first: bool, wanted: bool, expected: Step
 ) -> None:
-    assert must_search(claims=claims, search_first=search_first, key_since=NOW - age, wall=NOW) is expected
+    operation = Operation(
+        "op_1",
+        "create_intent",
+        {},
+        "key",
+        key_since=None if key_age is None else NOW - key_age,
+        unanswered_at=None if unanswered is None else NOW - unanswered,
+        search_first=search_first,
+    )
+    assert next_step(operation, NOW, wanted=wanted) == expected
+
+
+def test_refusals_that_may_pass_are_repeated_ever_more_rarely_and_end_after_two_days() -> None:
+    waits = [wait_after_refusal(refusals, 0.0) for refusals in range(1, MOST_REFUSALS)]
+    seconds = [wait.total_seconds() for wait in waits if wait is not None]
+    assert seconds == sorted(seconds) and len(seconds) == MOST_REFUSALS - 1
+    assert 48 <= sum(seconds) / 3600 <= 72
+    assert wait_after_refusal(MOST_REFUSALS, 0.0) is None
+
+
+def test_every_kind_of_call_says_what_is_sent_where_to_look_and_what_a_result_means() -> None:
+    kinds = set(get_args(Kind))
+    sends = StripeGateway("sk_test_x", None, timeout=1, connections=1)._sends
+    assert kinds == set(executing.RESULTS) == set(sends) == {*stripe_search.STAGES, "close_payment"}
 
 
 def test_waiting_grows_and_ends_growing() -> None:

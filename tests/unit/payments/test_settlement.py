@@ -17,6 +17,7 @@ FACTS = {
     settlements.TransferSent: settlements.TransferSent(),
     settlements.FeeTookAll: settlements.FeeTookAll(),
     settlements.TransferMade: settlements.TransferMade("op_1"),
+    settlements.TransferGivenUp: settlements.TransferGivenUp(),
     settlements.RefundSent: settlements.RefundSent(),
     settlements.RefundWaits: settlements.RefundWaits(),
     settlements.RefundMade: settlements.RefundMade(),

@@ -1,5 +1,6 @@
 """The API itself: one request is authorised, matched, checked, played in one transaction and answered."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -59,6 +60,9 @@ class Api:
             asked = _understand(request, raw, request_id)
             fault = self._fault(asked)
             with self._in_flight(asked.key):
+                if fault and fault.kind == "slow":
+                    # Stripe works on although the caller's patience has ended.
+                    await asyncio.sleep(fault.seconds)
                 if fault and fault.kind == "hang_before":
                     await hang(request, fault.seconds)
                 if fault and fault.kind == "drop_before":

@@ -12,6 +12,7 @@ KINDS = (
     "500_after",
     "hang_before",
     "hang_after",
+    "slow",
     "drop_before",
     "drop_after",
     "409",

@@ -5,7 +5,7 @@ onboarded, `active`, `restricted` while something is owed to Stripe, `unsupporte
 """
 
 from stripe_simulator import clock, ids
-from stripe_simulator.errors import Json, bad_parameter, invalid
+from stripe_simulator.errors import Json, bad_parameter, invalid, wrong_account
 from stripe_simulator.parameters import Table, merge_metadata
 from stripe_simulator.resources.events import emit_thin
 from stripe_simulator.resources.operation import Call, Operation
@@ -189,8 +189,18 @@ def _filled(node: Json) -> Json:
     return {name: value for name, value in inner.items() if value is not None and (value != {} or name == "metadata")}
 
 
+def revoke(tx: Transaction, id: str) -> Json:
+    """The account's owner takes away the platform's access: it exists, and is not ours any more."""
+    account = tx.need("v2.core.account", id)
+    tx.put(account, revoked=True)
+    return account
+
+
 def _get(call: Call) -> Json:
-    return _shown(call.tx.need("v2.core.account", call.ids["id"]), call["include"])
+    account = call.tx.need("v2.core.account", call.ids["id"])
+    if call.tx.hidden(account["id"]).get("revoked"):
+        raise wrong_account(account["id"])
+    return _shown(account, call["include"])
 
 
 def _list(call: Call) -> Json:

@@ -6,7 +6,7 @@ pending → succeeded → failed. A refund fails after it succeeded when the ban
 from stripe_simulator import ids
 from stripe_simulator.cards import CARDS
 from stripe_simulator.errors import Json, bad_parameter, invalid
-from stripe_simulator.money import settled, written
+from stripe_simulator.money import check_step, settled, written
 from stripe_simulator.parameters import Table, merge_metadata
 from stripe_simulator.resources import balance, charges
 from stripe_simulator.resources.events import emit
@@ -93,6 +93,7 @@ def _create(call: Call) -> Json:
         currency = charge["currency"]
         message = f"Refund of {written(amount, currency)} exceeds the {written(left, currency)} not yet refunded."
         raise invalid(message, param="amount")
+    check_step(amount, charge["currency"])
     charges.book(tx, charge["id"])
     refund = {
         "id": ids.new("re"),

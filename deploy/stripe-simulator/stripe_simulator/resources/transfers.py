@@ -1,8 +1,8 @@
 """Transfers from the platform's balance to a connected account's."""
 
 from stripe_simulator import ids
-from stripe_simulator.errors import Json, invalid, missing
-from stripe_simulator.money import check_currency, written
+from stripe_simulator.errors import Json, invalid, missing, wrong_account
+from stripe_simulator.money import check_currency, check_step, written
 from stripe_simulator.parameters import PAGE, Table, merge_metadata
 from stripe_simulator.resources import accounts, balance, charges
 from stripe_simulator.resources.events import emit
@@ -24,9 +24,12 @@ _CREATE: Table = {
 def _create(call: Call) -> Json:
     tx, amount, currency = call.tx, call["amount"], call["currency"]
     check_currency(currency)
+    check_step(amount, currency)
     account = tx.get(call["destination"], "v2.core.account")
     if account is None:
         raise missing("account", call["destination"], "destination")
+    if tx.hidden(account["id"]).get("revoked"):
+        raise wrong_account(account["id"])
     if accounts.transfers_status(account) != "active":
         message = "The destination account cannot receive transfers: its transfers capability is not active."
         raise invalid(message, code="insufficient_capabilities_for_transfer", param="destination")

@@ -1,13 +1,24 @@
 """The real gateway: Stripe through its official SDK, one client per process. No Stripe word leaves this folder."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from skillscoop_payments.adapters import stripe_orders, stripe_shapes
-from skillscoop_payments.domain.observations import Failure, Seen
-from skillscoop_payments.domain.operation import Busy, Done, Kind, Refused, Unknown
+from skillscoop_payments.adapters import stripe_orders, stripe_search, stripe_shapes
+from skillscoop_payments.domain.observations import AccountSeen, Failure, Seen
+from skillscoop_payments.domain.operation import (
+    Busy,
+    Done,
+    Kind,
+    Operation,
+    Refused,
+    Searched,
+    SearchFailed,
+    Sent,
+    Unknown,
+)
 from skillscoop_payments.domain.orders import Order
 from skillscoop_payments.gateway import OnboardingLink, Subject, Unreachable
 
@@ -16,7 +27,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 API_VERSION = "2026-10-28.endive"
-SEARCH_MARGIN = timedelta(hours=1)
 PAYEE_CODES = frozenset(
     {"insufficient_capabilities_for_transfer", "transfers_not_allowed", "account_invalid", "resource_missing"}
 )
@@ -37,7 +47,7 @@ class StripeGateway:
         self._timeout = timeout
         self._connections = connections
         self._opened: tuple[stripe.StripeClient, Any] | None = None
-        self._calls: Mapping[str, Callable[[Any, Any], Awaitable[Seen]]] = {
+        self._sends: Mapping[Kind, Callable[[Any, Any], Awaitable[Seen]]] = {
             "create_intent": self._create_intent,
             "create_checkout": self._create_checkout,
             "close_payment": self._close_payment,
@@ -107,19 +117,25 @@ class StripeGateway:
         """What an order will send."""
         return stripe_orders.parameters(order)
 
-    async def send(self, kind: Kind, parameters: dict[str, Any], key: str) -> Done | Refused | Unknown | Busy:
-        """Carry out an operation; every way it can end is a value."""
+    async def send(self, operation: Operation) -> Sent:
+        """Carry out a call; every way it can end is a value."""
         import stripe
 
+        kind, parameters = operation.kind, dict(operation.parameters)
         try:
-            return Done(await self._calls[kind](parameters, {"idempotency_key": key}))
+            return Done(await self._sends[kind](parameters, {"idempotency_key": operation.key}))
         except stripe.CardError as error:
             return _declined(error)
         except stripe.IdempotencyError as error:
             return Unknown(_told(error), remembered=True)
         except stripe.InvalidRequestError as error:
-            return await self._after_refusal(kind, parameters, error)
-        except (stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
+            return await self._after_refusal(operation, error)
+        except stripe.PermissionError as error:
+            # An account that is no longer ours to pay to is told of like a key that may not do this.
+            if kind == "create_transfer" and _code(error) == "account_invalid":
+                return Refused(Failure("payee_not_ready", ""))
+            return Busy(_told(error), timedelta(seconds=1))
+        except (stripe.RateLimitError, stripe.AuthenticationError) as error:
             return Busy(_told(error), timedelta(seconds=1))
         except stripe.StripeError as error:
             if error.http_status == 409:
@@ -129,32 +145,12 @@ class StripeGateway:
             # An answer that broke off on the way: the effect may well be there.
             return Unknown(f"{type(error).__name__}: {error}")
 
-    async def search(self, kind: Kind, parameters: dict[str, Any], operation_id: str, since: datetime) -> Seen | None:
+    async def search(self, operation: Operation) -> Searched:
         """The object an earlier try made, by the operation's id in its metadata."""
-        since_seconds = int((since - SEARCH_MARGIN).timestamp())
         try:
-            match kind:
-                case "create_intent":
-                    return await self._find_payment(parameters["transfer_group"], operation_id, since_seconds)
-                case "create_checkout":
-                    return await self._find_checkout(operation_id, since_seconds)
-                case "close_payment":
-                    subject: Subject = "checkout" if "checkout" in parameters else "payment"
-                    seen = await self.look(subject, str(next(iter(parameters.values()))))
-                    return seen if getattr(seen, "status", None) in ("paid", "dead") else None
-                case "create_transfer":
-                    pages = await self._client.v1.transfers.list_async(
-                        {"transfer_group": parameters["transfer_group"], "limit": 100}
-                    )
-                    return await _first(_items(pages), operation_id, stripe_shapes.transfer)
-                case "create_refund":
-                    return await self._find_refund(parameters["payment_intent"], operation_id)
-                case "create_recipient":
-                    return await self._find_account(operation_id)
-        except Unreachable:
-            raise
+            return await stripe_search.search(self._client, self.look, operation)
         except Exception as error:
-            raise Unreachable(_told(error)) from error
+            return SearchFailed(_told(error))
 
     async def look(self, subject: Subject, ref: str) -> Seen | None:
         """The object as it is now."""
@@ -162,6 +158,11 @@ class StripeGateway:
 
         try:
             return await self._look(subject, ref)
+        except stripe.PermissionError as error:
+            if subject == "account" and _code(error) == "account_invalid":
+                # It is closed, or its owner took our access away: nothing can be sent there.
+                return AccountSeen(ref, "rejected")
+            raise Unreachable(_told(error)) from error
         except stripe.InvalidRequestError as error:
             if error.http_status == 404:
                 return None
@@ -238,10 +239,10 @@ class StripeGateway:
                 return stripe_shapes.account(_plain(await self._client.v2.core.accounts.retrieve_async(ref, includes)))
 
     async def _after_refusal(
-        self, kind: Kind, parameters: dict[str, Any], error: "stripe.InvalidRequestError"
+        self, operation: Operation, error: "stripe.InvalidRequestError"
     ) -> Done | Refused | Unknown:
         """What a 400 means for each kind. Where the wish may have come true already, the object itself is asked."""
-        code = error.code or ""
+        kind, code, parameters = operation.kind, error.code or "", operation.parameters
         if kind == "close_payment":
             subject: Subject = "checkout" if "checkout" in parameters else "payment"
             try:
@@ -250,44 +251,13 @@ class StripeGateway:
                 return Unknown(str(unreachable))
             return Done(seen) if seen is not None else Unknown(_told(error))
         if kind == "create_refund" and code == "charge_already_refunded":
-            try:
-                found = await self._find_refund(parameters["payment_intent"], parameters["metadata"]["op_id"])
-            except Exception as trouble:
-                return Unknown(_told(trouble))
-            if found is not None:
-                return Done(found)
+            found = await self.search(replace(operation, search_cursor=None))
+            if isinstance(found, Done):
+                return found
+            if isinstance(found, SearchFailed):
+                return Unknown(found.error)
         LOG.warning("Stripe refused %s: %s", kind, _told(error))
         return Refused(Failure(_refusal(kind, code, error.param), str(error.user_message or "")[:500]))
-
-    async def _find_payment(self, group: str, operation_id: str, since: int) -> Seen | None:
-        """By the charges of the milestone first: they are few, and hold whatever money there is."""
-        charges = await self._client.v1.charges.list_async({"transfer_group": group, "limit": 100})
-        async for charge in _items(charges):
-            if _op_of(charge) == operation_id and charge.get("payment_intent"):
-                return await self._look("payment", str(charge["payment_intent"]))
-        intents = await self._client.v1.payment_intents.list_async({"created": {"gte": since}, "limit": 100})
-        async for intent in _items(intents):
-            if _op_of(intent) == operation_id:
-                return await self._look("payment", intent["id"])
-        return None
-
-    async def _find_checkout(self, operation_id: str, since: int) -> Seen | None:
-        sessions = await self._client.v1.checkout.sessions.list_async({"created": {"gte": since}, "limit": 100})
-        async for session in _items(sessions):
-            if _op_of(session) == operation_id:
-                return await self._look("checkout", session["id"])
-        return None
-
-    async def _find_refund(self, intent_ref: str, operation_id: str) -> Seen | None:
-        pages = await self._client.v1.refunds.list_async({"payment_intent": intent_ref, "limit": 100})
-        return await _first(_items(pages), operation_id, stripe_shapes.refund)
-
-    async def _find_account(self, operation_id: str) -> Seen | None:
-        pages = await self._client.v2.core.accounts.list_async({"limit": 100})
-        async for account in _items(pages):
-            if _op_of(account) == operation_id:
-                return await self._look("account", account["id"])
-        return None
 
 
 def _plain(body: Any) -> Json:
@@ -295,21 +265,11 @@ def _plain(body: Any) -> Json:
     return dict(body.to_dict())
 
 
-async def _items(pages: Any) -> AsyncIterator[Json]:
-    """Every object of a list, page after page."""
-    async for item in pages.auto_paging_iter():
-        yield _plain(item)
-
-
-async def _first(items: AsyncIterator[Json], operation_id: str, shape: Callable[[Json], Seen]) -> Seen | None:
-    async for item in items:
-        if _op_of(item) == operation_id:
-            return shape(item)
-    return None
-
-
-def _op_of(body: Json) -> str | None:
-    return stripe_shapes.origin(body).operation_id
+def _code(error: "stripe.StripeError") -> str | None:
+    """Stripe's code for an error; the SDK leaves it out of those that it makes from the status alone."""
+    body = error.json_body if isinstance(error.json_body, Mapping) else {}
+    code = error.code or (body.get("error") or {}).get("code")
+    return str(code) if code else None
 
 
 def _declined(error: "stripe.CardError") -> Refused:

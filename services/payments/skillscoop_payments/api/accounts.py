@@ -142,5 +142,5 @@ async def _made_now(gateway: Gateway, operation: RowMapping | None) -> str | Non
     """
     if operation is None or operation["state"] != "pending" or operation["search_first"]:
         return None
-    outcome = await gateway.send("create_recipient", operation["parameters"], operation["key"])
+    outcome = await gateway.send(operations.to_operation(operation))
     return outcome.seen.ref if isinstance(outcome, Done) and isinstance(outcome.seen, AccountSeen) else None

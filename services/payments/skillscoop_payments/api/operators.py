@@ -11,13 +11,13 @@ from skillscoop_chassis.http.problems import conflict, invalid, not_found, regis
 from sqlalchemy import RowMapping
 from starlette.responses import Response
 
-from skillscoop_payments.api.doors import MoneyChange, Paging, Read, note, office_of
-from skillscoop_payments.api.shapes import AccountSums, OperationView, RetryRequest, TrialBalanceView
-from skillscoop_payments.domain.errors import NothingToRetry, RefundStillOut
+from skillscoop_payments.api.doors import Change, MoneyChange, Paging, Read, note, office_of
+from skillscoop_payments.api.shapes import AccountSums, AlertView, OperationView, RetryRequest, TrialBalanceView
+from skillscoop_payments.domain.errors import NothingToRetry, PayeeNotReady, RefundStillOut
 from skillscoop_payments.domain.operation import Kind
+from skillscoop_payments.repository import alerts, operations
 from skillscoop_payments.repository import ledger as ledger_rows
-from skillscoop_payments.repository import operations
-from skillscoop_payments.tables import STRIPE_OPERATIONS
+from skillscoop_payments.tables import OPERATOR_ALERTS, STRIPE_OPERATIONS
 from skillscoop_payments.usecases import retrying
 
 router = APIRouter(prefix="/v1/admin/payments", tags=["operators"])
@@ -30,6 +30,11 @@ register_codes(
             409,
             "The operation is finished",
             "It was carried out, or refused for good, so there is nothing to try again.",
+        ),
+        "payee_not_ready": (
+            409,
+            "The payee cannot receive money",
+            "The payout account is not active; the transfer goes on by itself as soon as it is.",
         ),
         "refund_still_out": (
             409,
@@ -104,10 +109,46 @@ async def retry_operation(operation_id: str, body: RetryRequest, work: MoneyChan
         ) from error
     except RefundStillOut as error:
         raise conflict("refund_still_out", "The refund has not come back yet.", state=row["state"]) from error
+    except PayeeNotReady as error:
+        raise conflict("payee_not_ready", "The payee cannot receive money now.", state=row["state"]) from error
     await note(work, tx, "operation.retry", operation_id, body.reason)
     row = await operations.one(tx, operation_id)
     assert row is not None, "operations are never deleted"
     return await work.reply(operation_view(row))
+
+
+@router.get("/alerts", response_model=Page[AlertView], summary="What only a person can decide")
+async def list_alerts(
+    read: Read,
+    params: Paging,
+    resolved: Annotated[bool, Query(description="Those that were dealt with instead of the open ones")] = False,
+) -> Response:
+    """What happened to money that the service does not decide about by itself, newest first."""
+    read.require_role("ops")
+    cursor = read.cursor(params)
+    tx = await read.begin()
+    statement = alerts.for_operators(resolved)
+    found = await tx.all(keyset(statement, OPERATOR_ALERTS.c.created_at, OPERATOR_ALERTS.c.id, cursor))
+    return read.reply(page(found, cursor, alert_view))
+
+
+@router.post("/alerts/{alert_id}/resolve", response_model=AlertView, summary="An alert was dealt with")
+async def resolve_alert(alert_id: str, body: RetryRequest, work: Change) -> Response:
+    """It no longer waits for anybody. Resolved twice, it stays as it was."""
+    work.require_role("ops")
+    tx = await work.begin()
+    if await alerts.one(tx, alert_id) is None:
+        raise not_found()
+    if await alerts.resolve(tx, alert_id):
+        await note(work, tx, "alert.resolve", alert_id, body.reason)
+    row = await alerts.one(tx, alert_id)
+    assert row is not None, "alerts are never deleted"
+    return await work.reply(alert_view(row))
+
+
+def alert_view(row: RowMapping) -> AlertView:
+    """An alert as operators see it."""
+    return AlertView.model_validate({name: row[name] for name in AlertView.model_fields if name != "object"})
 
 
 @router.get("/ledger", response_model=TrialBalanceView, summary="The platform's books")

@@ -149,8 +149,21 @@ class OperationView(View):
     updated_at: datetime
 
 
+class AlertView(View):
+    """What an operator is asked to look at: `subject` is an id of ours or of Stripe's."""
+
+    id: str
+    object: Literal["alert"] = "alert"
+    kind: str = Field(examples=["second_payment"])
+    subject: str
+    detail: str
+    payment_id: str | None
+    created_at: datetime
+    resolved_at: datetime | None
+
+
 class RetryRequest(StrictRequest):
-    """Why it is tried again."""
+    """Why an operator does it."""
 
     reason: LongText
 

@@ -33,6 +33,10 @@ class NothingToRetry(PaymentsError):
     """What an operator wants to try again was carried out, or is under way."""
 
 
+class PayeeNotReady(PaymentsError):
+    """Money may not be sent to the payee now."""
+
+
 class RefundStillOut(PaymentsError):
     """A refund broke, and its money has not come back to our balance yet."""
 

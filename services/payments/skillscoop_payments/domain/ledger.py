@@ -14,9 +14,11 @@ from skillscoop_payments.domain.errors import Unbalanced
 
 Side = Literal["debit", "credit"]
 SourceKind = Literal["booking", "operation", "settlement", "payment"]
-Leg = Literal["fund", "refuse", "decide", "transfer", "fee", "refund", "refund_failed", "convert"]
+Leg = Literal[
+    "fund", "refuse", "decide", "transfer", "fee", "refund", "refund_failed", "convert", "overpaid", "got_back"
+]
 
-ASSETS = frozenset({"stripe_balance", "conversion"})
+ASSETS = frozenset({"stripe_balance", "conversion", "overpaid"})
 EXPENSES = frozenset({"stripe_fees"})
 INCOME = frozenset({"fee_revenue"})
 LIABILITIES = frozenset({"held", "release_due", "refund_due", "suspense"})
@@ -218,6 +220,20 @@ def refund_failed(credit_ref: str, currency: str, milestone_id: str, amount: int
         currency,
         [(STRIPE_BALANCE, amount)],
         [(refund_due(milestone_id), amount)],
+    )
+
+
+def overpaid(ref: str, currency: str, milestone_id: str, amount: int) -> Journal:
+    """Money went out a second time for the same call: in suspense until a person has got it back."""
+    return post(
+        "booking", ref, "overpaid", currency, [(Account("overpaid", milestone_id), amount)], [(STRIPE_BALANCE, amount)]
+    )
+
+
+def got_back(ref: str, currency: str, milestone_id: str, amount: int) -> Journal:
+    """Money that went out twice came back to our balance."""
+    return post(
+        "booking", ref, "got_back", currency, [(STRIPE_BALANCE, amount)], [(Account("overpaid", milestone_id), amount)]
     )
 
 

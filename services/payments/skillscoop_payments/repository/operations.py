@@ -8,11 +8,11 @@ from skillscoop_messages.context import Story
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.picking import picked
-from sqlalchemy import RowMapping, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, exists, func, select, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 
-from skillscoop_payments.domain.operation import Kind, key
+from skillscoop_payments.domain.operation import Kind, Operation, key
 from skillscoop_payments.tables import PAYMENTS, PROVIDER_NOTICES, STRIPE_OPERATIONS
 
 _T = STRIPE_OPERATIONS.c
@@ -26,7 +26,6 @@ _NEW = (
     "parameters",
     "attempt",
     "key",
-    "key_since",
     "state",
     "due_at",
     "correlation_id",
@@ -51,7 +50,10 @@ _DROP_UNTOUCHED = (
         _T.payment_id == bindparam("of_payment"),
         _T.kind.in_(("create_intent", "create_checkout")),
         _T.state == "pending",
-        _T.attempts == 0,
+        # Tries that were answered, all of them by a no that surely nothing came of, are none.
+        _T.tried_at.is_(None),
+        _T.unanswered_at.is_(None),
+        _T.search_first.is_(False),
         _T.lease_token.is_(None),
     )
     .values(state="dropped")
@@ -83,7 +85,6 @@ async def insert(
             "parameters": dict(parameters),
             "attempt": 1,
             "key": key(environment, kind, operation_id, 1),
-            "key_since": wall,
             "state": "pending",
             "due_at": wall,
             "correlation_id": story.correlation_id,
@@ -95,12 +96,52 @@ async def insert(
 
 
 async def drop_untouched(tx: Transaction, payment_id: str) -> bool:
-    """Take back the creation of a payment that nobody has started yet; whether that came in time.
+    """Take back the creation of a payment of which surely nothing came yet; whether that was in time.
 
-    Starting commits the claim before it calls, so a row without a claim was surely never sent.
+    A try commits its claim before it calls, so a row without a claim and without a doubtful try was never carried out.
     """
     result = await tx.execute(_DROP_UNTOUCHED, {"of_payment": payment_id})
     return result.rowcount == 1
+
+
+def claimed(now: ColumnElement[Any]) -> Mapping[str, ColumnElement[Any]]:
+    """What a claim writes beside its lease: a try begins, and an earlier one that nobody answered for is remembered.
+
+    `now` is the moment of the claim. A process killed during its call, or unable to write its outcome, leaves
+    `tried_at` behind; what has been answered is cleared by `answered`.
+    """
+    return {
+        "key_since": func.coalesce(_T.key_since, now),
+        "unanswered_at": func.coalesce(_T.tried_at, _T.unanswered_at),
+        "tried_at": now,
+    }
+
+
+def to_operation(row: RowMapping) -> Operation:
+    """The domain value of a row."""
+    return Operation(
+        id=row["id"],
+        kind=row["kind"],
+        parameters=row["parameters"],
+        key=row["key"],
+        state=row["state"],
+        attempt=row["attempt"],
+        tries=row["attempts"],
+        payment_id=row["payment_id"],
+        settlement_id=row["settlement_id"],
+        payout_account_id=row["payout_account_id"],
+        object_ref=row["object_ref"],
+        key_since=row["key_since"],
+        unanswered_at=row["unanswered_at"],
+        search_first=row["search_first"],
+        search_cursor=row["search_cursor"],
+        created_at=row["created_at"],
+    )
+
+
+async def answered(tx: Transaction, operation: Operation, **values: Any) -> None:
+    """Write what became of a try; whatever it was, it is no longer under way unless `unanswered_at` says so."""
+    await write(tx, operation.id, tried_at=None, **values)
 
 
 async def write(tx: Transaction, operation_id: str, **values: Any) -> None:
@@ -156,6 +197,17 @@ _NOTICE = {
     "sqlite": sqlite.insert(PROVIDER_NOTICES).on_conflict_do_nothing(),
 }
 _N = PROVIDER_NOTICES.c
+
+
+def _again(insert: Any) -> Any:
+    now = {"state": "pending", "due_at": insert.excluded.due_at, "created_at": insert.excluded.created_at}
+    return insert.on_conflict_do_update(index_elements=["origin", "event_id"], set_={**now, "attempts": 0})
+
+
+_NOTICE_AGAIN = {
+    "postgresql": _again(postgresql.insert(PROVIDER_NOTICES)),
+    "sqlite": _again(sqlite.insert(PROVIDER_NOTICES)),
+}
 _NOTICE_UPDATE = update(PROVIDER_NOTICES).where(_N.id == bindparam("row_id"))
 
 
@@ -187,6 +239,23 @@ async def notice(
             "created_at": wall,
         },
     )
+
+
+async def notice_again(tx: Transaction, *, origin: str, subject: str, subject_ref: str) -> None:
+    """Have an object looked at now, by the one notice this origin has for it, however often that is asked for."""
+    wall = tx.wall()
+    new = {
+        "id": new_message_id(),
+        "origin": origin,
+        "event_id": subject_ref,
+        "type": "look",
+        "subject": subject,
+        "subject_ref": subject_ref,
+        "state": "pending",
+        "due_at": wall,
+        "created_at": wall,
+    }
+    tx.write(_NOTICE_AGAIN[tx.dialect], new)
 
 
 async def write_notice(tx: Transaction, notice_id: str, **values: Any) -> None:

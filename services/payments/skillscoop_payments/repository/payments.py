@@ -57,6 +57,7 @@ def to_payment(row: RowMapping) -> Payment:
         declined=Failure(row["declined_code"], row["declined_message"] or "") if row["declined_code"] else None,
         cancel_reason=row["cancel_reason"],
         refuse_reason=row["refuse_reason"],
+        second_of=row["second_of"],
         paid=row["paid"],
         booking=booking,
     )
@@ -133,6 +134,7 @@ def _new(tx: Transaction, payment: Payment, story: Story) -> dict[str, Any]:
         "kind": payment.kind,
         "method": payment.method,
         "return_url": payment.return_url,
+        "second_of": payment.second_of,
         **_moving(payment),
         "look_at": None,
         "correlation_id": story.correlation_id,
@@ -165,7 +167,15 @@ async def nothing_outstanding(tx: Transaction, intent_ref: str) -> bool:
 
 async def latest_of_milestone(tx: Transaction, milestone_id: str) -> RowMapping | None:
     """The current try to fund a milestone: the newest."""
-    return await tx.first(select(PAYMENTS).where(_T.milestone_id == milestone_id).order_by(_T.id.desc()).limit(1))
+    return await tx.first(
+        select(PAYMENTS).where(_T.milestone_id == milestone_id, _T.second_of.is_(None)).order_by(_T.id.desc()).limit(1)
+    )
+
+
+async def is_cancel_wanted(tx: Transaction, payment_id: str) -> bool:
+    """Whether somebody wants the payment canceled."""
+    row = await tx.first(select(_T.cancel_reason).where(_T.id == payment_id))
+    return row is not None and row["cancel_reason"] is not None
 
 
 def of_person(user_id: str, contract_id: str | None, cursor: Cursor) -> Any:

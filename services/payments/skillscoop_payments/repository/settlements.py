@@ -105,7 +105,9 @@ async def waiting_for_payee(tx: Transaction, freelancer_id: str) -> Sequence[str
     """Payments whose settlement is not complete and pays this freelancer something."""
     rows = await tx.all(
         select(_T.payment_id)
-        .where(_T.freelancer_id == freelancer_id, _T.state != "completed", _T.transfer.in_(("waiting", "sent")))
+        .where(
+            _T.freelancer_id == freelancer_id, _T.state != "completed", _T.transfer.in_(("waiting", "sent", "failed"))
+        )
         .order_by(_T.payment_id)
     )
     return [row["payment_id"] for row in rows]

@@ -22,8 +22,8 @@ from skillscoop_payments.domain.errors import NotHeld
 from skillscoop_payments.domain.observations import Failure, PaymentSeen
 from skillscoop_payments.domain.payment import OPEN, PAID, About, Kind, Payment
 from skillscoop_payments.publish import payment_event
+from skillscoop_payments.repository import alerts, operations
 from skillscoop_payments.repository import ledger as ledger_rows
-from skillscoop_payments.repository import operations
 from skillscoop_payments.repository import payments as payment_rows
 from skillscoop_payments.usecases import operating, settling
 from skillscoop_payments.usecases.office import Office, telling
@@ -103,9 +103,32 @@ async def refuse(tx: Transaction, office: Office, event: MilestonePaymentRefused
 
 
 async def seen(tx: Transaction, office: Office, row: RowMapping, look: PaymentSeen) -> None:
-    """Apply what the provider says, whoever asked. `row` is the payment's, locked."""
+    """Apply what the provider says, whoever asked. `row` is the locked one of the payment the object was made for."""
     payment = payment_rows.to_payment(row)
+    if payments.is_second(payment, look):
+        await _second_seen(tx, office, row, payment, look)
+        return
     await _record(tx, office, row, payment, payments.look(payment, look))
+
+
+async def _second_seen(tx: Transaction, office: Office, row: RowMapping, payment: Payment, look: PaymentSeen) -> None:
+    """A second object for the same payment: it gets a payment of its own, which is closed or given back."""
+    column, ref = ("checkout_ref", look.checkout_ref) if look.intent_ref is None else ("intent_ref", look.intent_ref)
+    assert ref is not None, "what is there has a reference"
+    known = await payment_rows.locked(tx, column, ref)
+    if known is None and look.status == "dead":
+        return
+    if known is None:
+        second = payments.second(payment, new_id("pay"), ref)
+        await payment_rows.insert(tx, second, payment_rows.story_of(row))
+        known = await payment_rows.locked(tx, "funding_id", second.funding_id)
+        await alerts.raise_alert(tx, "second_payment", ref, f"made twice for payment {payment.id}", payment.id)
+    assert known is not None, "inserted just now, or found"
+    before = payment_rows.to_payment(known)
+    facts = payments.look(before, look)
+    after = await _record(tx, office, known, before, facts)
+    if any(isinstance(fact, payments.Refused) for fact in facts):
+        await settling.give_back(tx, office, after)
 
 
 async def rejected(tx: Transaction, office: Office, payment_id: str, failure: Failure) -> None:

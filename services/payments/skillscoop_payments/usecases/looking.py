@@ -50,7 +50,7 @@ async def call(gateway: Gateway, database: Database, row: RowMapping) -> Look:
         return NoAnswer(str(error))
 
 
-async def settle(tx: Transaction, office: Office, row: RowMapping, look: Look) -> None:
+async def record(tx: Transaction, office: Office, row: RowMapping, look: Look) -> None:
     """Apply what was seen. What is ours and not known yet stays: its row may be about to be committed."""
     if isinstance(look, NoAnswer):
         await _later(tx, row, look.error)
@@ -79,7 +79,7 @@ async def apply(tx: Transaction, office: Office, seen: Seen) -> bool:
             operation = await _operation(tx, office, seen)
             if operation is None or operation["settlement_id"] is None:
                 return False
-            return await settling.transferred(tx, office, operation["settlement_id"], operation["id"], seen.ref)
+            return await settling.transferred(tx, office, operation["settlement_id"], operation["id"], seen)
         case RefundSeen():
             operation = await _operation(tx, office, seen)
             if operation is None or operation["settlement_id"] is None:

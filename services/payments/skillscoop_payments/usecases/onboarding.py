@@ -6,7 +6,7 @@ from datetime import datetime
 from skillscoop_messages import later, outbox
 from skillscoop_messages.context import current_story
 from skillscoop_messages.database import Transaction
-from skillscoop_messages.ids import new_id, new_message_id
+from skillscoop_messages.ids import new_id
 from sqlalchemy import RowMapping
 
 from skillscoop_payments.domain import payout_account as accounts
@@ -15,7 +15,7 @@ from skillscoop_payments.domain.observations import AccountSeen
 from skillscoop_payments.domain.payout_account import PayoutAccount
 from skillscoop_payments.publish import account_event
 from skillscoop_payments.repository import accounts as account_rows
-from skillscoop_payments.repository import operations
+from skillscoop_payments.repository import alerts, operations
 from skillscoop_payments.repository import payments as payment_rows
 from skillscoop_payments.repository import settlements as settlement_rows
 from skillscoop_payments.usecases import operating
@@ -61,6 +61,10 @@ async def _of_user(tx: Transaction, user_id: str) -> RowMapping:
 async def seen(tx: Transaction, office: Office, row: RowMapping, look: AccountSeen) -> None:
     """Apply what the provider says of an account, whoever asked. `row` is the account's, locked."""
     account = account_rows.to_account(row)
+    if account.account_ref not in (None, look.ref):
+        # Two were made for one person. Money goes where it went before; a person decides which one stays.
+        await alerts.raise_alert(tx, "second_account", look.ref, f"of {account.id}, which has another one", None)
+        return
     facts = accounts.look(account, look)
     for fact in facts:
         account = accounts.apply(account, fact)
@@ -75,18 +79,19 @@ async def seen(tx: Transaction, office: Office, row: RowMapping, look: AccountSe
         await _pay_what_waited(tx, office, account)
 
 
-async def look_again(tx: Transaction, office: Office, account_ref: str | None) -> None:
-    """Stripe refused to send money there although we believed it could: ask how the account really is."""
-    if account_ref is not None:
-        await operations.notice(
-            tx,
-            origin="doubt",
-            event_id=new_message_id(),
-            type="transfer.refused",
-            subject="account",
-            subject_ref=account_ref,
-        )
-        tx.after_commit(office.look)
+async def doubt(tx: Transaction, office: Office, account_ref: str | None) -> bool:
+    """Stripe refused to send money there although we believed it could. Whether the account is closed for good.
+
+    If not, it is asked how it really is; by one notice, however often that happens.
+    """
+    if account_ref is None:
+        return False
+    row = await account_rows.locked(tx, "account_ref", account_ref)
+    if row is not None and row["state"] == "rejected":
+        return True
+    await operations.notice_again(tx, origin="doubt", subject="account", subject_ref=account_ref)
+    tx.after_commit(office.look)
+    return False
 
 
 async def refused(tx: Transaction, office: Office, payout_account_id: str) -> None:

@@ -1,6 +1,5 @@
 """Delivering decisions on held money, and returning money nobody wants."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,19 +16,18 @@ from skillscoop_payments.domain import payment as payments
 from skillscoop_payments.domain import settlement as settlements
 from skillscoop_payments.domain.errors import NothingToRetry, PaymentsError
 from skillscoop_payments.domain.ledger import Journal
-from skillscoop_payments.domain.observations import RefundSeen
+from skillscoop_payments.domain.observations import RefundSeen, TransferSeen
 from skillscoop_payments.domain.payment import Payment
 from skillscoop_payments.domain.payout_account import PayoutAccount
 from skillscoop_payments.domain.settlement import Settlement
 from skillscoop_payments.publish import payment_event, settlement_event
 from skillscoop_payments.repository import accounts as account_rows
+from skillscoop_payments.repository import alerts
 from skillscoop_payments.repository import ledger as ledger_rows
 from skillscoop_payments.repository import payments as payment_rows
 from skillscoop_payments.repository import settlements as settlement_rows
 from skillscoop_payments.usecases import operating
 from skillscoop_payments.usecases.office import Office, telling
-
-LOG = logging.getLogger(__name__)
 
 
 async def settle(tx: Transaction, office: Office, event: MilestoneSettlementDecided) -> None:
@@ -74,7 +72,7 @@ async def give_back(tx: Transaction, office: Office, payment: Payment) -> None:
 
 async def advance(tx: Transaction, office: Office, payment: Payment, settlement: Settlement, told: Story) -> None:
     """Start whatever can start now."""
-    payee = await _payee(tx, settlement) if settlement.transfer == "waiting" and settlement.net else None
+    payee = await _payee(tx, settlement) if settlements.may_send(settlement) else None
     facts = settlements.advance(
         settlement, booked=payment.booked, payee_ready=payee is not None and payee.ready, converted=payment.converted
     )
@@ -109,14 +107,20 @@ async def locked(tx: Transaction, settlement_id: str) -> tuple[Payment, Settleme
     return payment, settlement_rows.to_settlement(row, payment.about), payment_rows.story_of(row)
 
 
-async def transferred(tx: Transaction, office: Office, settlement_id: str, operation_id: str, ref: str) -> bool:
-    """The transfer of this settlement exists as `ref`; False for a settlement that is not ours."""
+async def transferred(
+    tx: Transaction, office: Office, settlement_id: str, operation_id: str, seen: TransferSeen
+) -> bool:
+    """A transfer for this settlement exists; False for a settlement that is not ours."""
     found = await locked(tx, settlement_id)
     if found is None:
         return False
     payment, settlement, told = found
+    if settlement.transfer_ref not in (None, seen.ref):
+        surplus = ledger.overpaid(seen.ref, payment.about.currency, payment.about.milestone_id, seen.amount)
+        await _overpaid(tx, payment, surplus, "second_transfer", seen.ref, operation_id)
+        return True
     facts = settlements.transferred(settlement, operation_id)
-    await _record(tx, office, payment, settlement, facts, told, transfer_ref=ref)
+    await _record(tx, office, payment, settlement, facts, told, transfer_ref=seen.ref)
     return True
 
 
@@ -128,24 +132,46 @@ async def refund_seen(tx: Transaction, office: Office, settlement_id: str, opera
     payment, settlement, told = found
     if settlement.refund_operation != operation_id:
         await _replaced_refund_seen(tx, payment, settlement, seen)
-        return True
-    if settlement.refund_ref not in (None, seen.ref):
-        LOG.error("operation %s has a second refund, %s", operation_id, seen.ref)
-        return True
-    facts = settlements.refund_seen(settlement, seen)
-    await _record(tx, office, payment, settlement, facts, told, refund_ref=seen.ref)
+    elif settlement.refund_ref not in (None, seen.ref):
+        await _second_refund_seen(tx, payment, operation_id, seen)
+    else:
+        facts = settlements.refund_seen(settlement, seen)
+        await _record(tx, office, payment, settlement, facts, told, refund_ref=seen.ref)
     return True
+
+
+async def _second_refund_seen(tx: Transaction, payment: Payment, operation_id: str, seen: RefundSeen) -> None:
+    """One operation made two refunds: the second is not ours to take over, its money is held in suspense."""
+    currency, milestone_id = payment.about.currency, payment.about.milestone_id
+    if seen.debit_ref is not None:
+        surplus = ledger.overpaid(seen.debit_ref, currency, milestone_id, seen.amount)
+        await _overpaid(tx, payment, surplus, "second_refund", seen.ref, operation_id)
+    if seen.debit_ref is not None and seen.credit_ref is not None:
+        await _post_once(tx, payment, [ledger.got_back(seen.credit_ref, currency, milestone_id, seen.amount)])
+
+
+async def _overpaid(
+    tx: Transaction, payment: Payment, journal: Journal, kind: alerts.Kind, ref: str, operation_id: str
+) -> None:
+    await _post_once(tx, payment, [journal])
+    await alerts.raise_alert(tx, kind, ref, f"a second object of operation {operation_id}", payment.id)
+
+
+async def _post_once(tx: Transaction, payment: Payment, journals: Sequence[Journal]) -> None:
+    """Book what is not booked yet. The payment's lock is held."""
+    new = [journal for journal in journals if not await ledger_rows.is_posted(tx, journal)]
+    if new:
+        await ledger_rows.post(tx, new, payment.about, payment.id)
 
 
 async def _replaced_refund_seen(tx: Transaction, payment: Payment, settlement: Settlement, seen: RefundSeen) -> None:
     """A refund that another one took the place of: it moves its own money in the books, and nothing else."""
     facts = settlements.money_moved(seen)
-    journals = [journal for fact in facts for journal in journals_of(settlement, fact)]
-    new = [journal for journal in journals if not await ledger_rows.is_posted(tx, journal)]
-    if new:
-        await ledger_rows.post(tx, new, payment.about, payment.id)
+    await _post_once(tx, payment, [journal for fact in facts for journal in journals_of(settlement, fact)])
     if seen.status in ("pending", "delivered"):
-        LOG.error("refund %s of settlement %s was replaced and is alive all the same", seen.ref, settlement.id)
+        await alerts.raise_alert(
+            tx, "replaced_refund_alive", seen.ref, f"of settlement {settlement.id}, replaced by another", payment.id
+        )
 
 
 async def leg_waits(
@@ -160,12 +186,38 @@ async def leg_waits(
     await _record(tx, office, payment, settlement, facts, told)
 
 
-async def refund_refused(tx: Transaction, office: Office, settlement_id: str) -> None:
+async def transfer_given_up(tx: Transaction, office: Office, settlement_id: str, operation_id: str) -> None:
+    """The provider refused the transfer too often, or its payee for good: it is not tried again by itself."""
+    found = await locked(tx, settlement_id)
+    if found is None:
+        return
+    payment, settlement, told = found
+    facts = settlements.transfer_given_up(settlement)
+    await _record(tx, office, payment, settlement, facts, told)
+    if facts:
+        why = f"operation {operation_id}: {settlement.transfer_block}"
+        await alerts.raise_alert(tx, "transfer_given_up", operation_id, why, payment.id)
+
+
+async def transfer_again(tx: Transaction, office: Office, settlement_id: str) -> None:
+    """An operator tries a transfer that was given up once more. Raises NothingToRetry, PayeeNotReady."""
+    found = await locked(tx, settlement_id)
+    if found is None:
+        raise NothingToRetry
+    payment, settlement, told = found
+    payee = await _payee(tx, settlement)
+    facts = settlements.transfer_again(settlement, payee_ready=payee is not None and payee.ready)
+    await _record(tx, office, payment, settlement, facts, told, payee=payee)
+
+
+async def refund_refused(tx: Transaction, office: Office, settlement_id: str, operation_id: str) -> None:
     """The provider will never make this refund: the client stays owed, an operator has to act."""
     found = await locked(tx, settlement_id)
     if found is None:
         return
     payment, settlement, told = found
+    if settlement.refund_operation != operation_id:
+        return
     facts = settlements.refund_refused(settlement)
     await _record(tx, office, payment, settlement, facts, told)
 
@@ -213,6 +265,10 @@ async def _record(
             await operating.create_transfer(tx, office, payment, after, payee.account_ref, told)
         elif isinstance(fact, settlements.RefundSent):
             await operating.create_refund(tx, office, payment, after, told)
+        elif isinstance(fact, settlements.RefundBroke):
+            await alerts.raise_alert(
+                tx, "refund_failed", f"{after.refund_operation}", f"of settlement {after.id}", payment.id
+            )
         elif isinstance(fact, settlements.Completed):
             await _deliver(tx, payment, told)
 

@@ -10,12 +10,14 @@ from skillscoop_payments.domain.payment.decisions import (
     apply_all,
     cancel,
     deliver,
+    is_second,
     look,
     must_close,
     never_made,
     next_moves,
     refuse,
     reject,
+    second,
     settle,
 )
 from skillscoop_payments.domain.payment.facts import (
@@ -77,11 +79,13 @@ __all__ = [
     "apply_all",
     "cancel",
     "deliver",
+    "is_second",
     "look",
     "must_close",
     "never_made",
     "next_moves",
     "refuse",
     "reject",
+    "second",
     "settle",
 ]

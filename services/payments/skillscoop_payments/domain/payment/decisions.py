@@ -38,9 +38,32 @@ def look(payment: Payment, seen: PaymentSeen) -> list[Fact]:
         facts += _while_open(payment, seen)
     elif payment.state in DEAD and seen.status == "paid":
         facts.append(Held(seen.paid))
+    if payment.second_of is not None and any(isinstance(fact, Held) for fact in facts):
+        facts.append(Refused("second_payment"))
     if seen.status == "paid" and seen.booking is not None and not payment.booked:
         facts.append(Booked(seen.booking))
     return facts
+
+
+def is_second(payment: Payment, seen: PaymentSeen) -> bool:
+    """Whether this is another object than the one known: made twice, it is never taken for the first."""
+    pages = None not in (payment.checkout_ref, seen.checkout_ref)
+    if payment.kind == "checkout" and pages:
+        return payment.checkout_ref != seen.checkout_ref
+    return None not in (payment.intent_ref, seen.intent_ref) and payment.intent_ref != seen.intent_ref
+
+
+def second(payment: Payment, payment_id: str, ref: str) -> Payment:
+    """A payment of its own for a second object `ref` of this one. Nobody wants it."""
+    return Payment(
+        payment_id,
+        f"{payment.funding_id}:{ref}",
+        payment.about,
+        payment.kind,
+        method=payment.method,
+        cancel_reason="second_payment",
+        second_of=payment.id,
+    )
 
 
 def _while_open(payment: Payment, seen: PaymentSeen) -> list[Fact]:

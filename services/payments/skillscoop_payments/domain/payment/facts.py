@@ -59,7 +59,9 @@ class Payment:
 
     `method` is the caller's payment method where `kind` is "method"; `cancel_reason` is set from the wish to cancel on;
     `refuse_reason` from the moment nobody wants the money; `declined` is why the last card was refused; `booking` is
-    what the provider booked on our balance, None until it did. `secret` and `checkout_url` are for the client alone.
+    what the provider booked on our balance, None until it did. `second_of` is the payment this is a second object of:
+    nobody asked for it, so it is closed, or given back as soon as it is paid. `secret` and `checkout_url` are for the
+    client alone.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Payment:
     declined: Failure | None = None
     cancel_reason: str | None = None
     refuse_reason: str | None = None
+    second_of: str | None = None
     paid: int = 0
     booking: Booking | None = None
 

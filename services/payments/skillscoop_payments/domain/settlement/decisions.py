@@ -1,185 +1,40 @@
-"""A settlement: the delivery of one decision on held money, as two legs that never compensate each other.
+"""What a decision, a look or an operator's wish means for a settlement, and the settlement after it."""
 
-The freelancer's leg is a transfer, the client's a refund; each is tried alone until it is done. Unwanted money that
-goes back is a settlement too (`purpose` "return"), all of it the client's and out of suspense.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import replace
 from typing import Literal
 
-from skillscoop_messages.money import Money, fee_of
+from skillscoop_messages.money import fee_of
 
-from skillscoop_payments.domain.errors import IllegalMove, NothingToRetry, RefundStillOut, SplitDoesNotMatch
+from skillscoop_payments.domain.errors import (
+    IllegalMove,
+    NothingToRetry,
+    PayeeNotReady,
+    RefundStillOut,
+    SplitDoesNotMatch,
+)
 from skillscoop_payments.domain.observations import RefundSeen
 from skillscoop_payments.domain.payment import About
-
-State = Literal["waiting", "running", "completed"]
-Leg = Literal["none", "waiting", "sent", "pending", "done", "failed"]
-Purpose = Literal["decision", "return"]
-BlockedReason = Literal[
-    "payee_not_ready",
-    "insufficient_balance",
-    "refund_pending",
-    "refund_failed",
-    "stripe_unavailable",
-    "payment_unposted",
-    "under_review",
-]
-
-# What people are told when two legs wait for different things: what only a person can resolve comes first.
-PRIORITY: tuple[BlockedReason, ...] = (
-    "under_review",
-    "payment_unposted",
-    "payee_not_ready",
-    "refund_failed",
-    "insufficient_balance",
-    "stripe_unavailable",
-    "refund_pending",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """A decision being delivered; amounts are minor units.
-
-    `fee` is taken from the freelancer's part. `transfer_block` and `refund_block` say what each leg waits for;
-    `blocked_reason` is the one people were told last. `refund_debited` is whether the refund has left our balance.
-    `refund_operation` is the newest try of the client's leg; older ones are replaced, whatever is heard of them.
-    """
-
-    id: str
-    payment_id: str
-    about: About
-    purpose: Purpose
-    to_freelancer: int
-    to_client: int
-    fee: int
-    transfer: Leg
-    refund: Leg
-    state: State = "waiting"
-    version: int = 1
-    transfer_block: BlockedReason | None = None
-    refund_block: BlockedReason | None = None
-    blocked_reason: BlockedReason | None = None
-    refund_debited: bool = False
-    transfer_ref: str | None = None
-    refund_ref: str | None = None
-    refund_operation: str | None = None
-
-    @property
-    def net(self) -> int:
-        """What the freelancer is sent."""
-        return self.to_freelancer - self.fee
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """The ledger has the money, so the decision can be booked and the legs may start."""
-
-
-@dataclass(frozen=True, slots=True)
-class TransferSent:
-    """The provider is to be asked for the transfer."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeeTookAll:
-    """Nothing is left to transfer: the fee is booked and the leg is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class TransferMade:
-    """The transfer exists."""
-
-    operation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefundSent:
-    """The provider is to be asked for the refund."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefundDebited:
-    """The refund left our balance, where it moved `moved`."""
-
-    debit_ref: str
-    moved: Money | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RefundCredited:
-    """A failed refund came back to our balance, where it moved `moved`."""
-
-    credit_ref: str
-    moved: Money | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RefundWaits:
-    """The provider has the refund and has not finished it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefundMade:
-    """The refund succeeded."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefundBroke:
-    """The refund will not happen, or was sent back: the client is still owed."""
-
-
-@dataclass(frozen=True, slots=True)
-class LegBlocked:
-    """A leg goes on waiting, for this."""
-
-    leg: Literal["transfer", "refund"]
-    reason: BlockedReason
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """The reason people see changed."""
-
-    reason: BlockedReason
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """Every leg arrived."""
-
-
-Fact = (
-    Decided
-    | TransferSent
-    | FeeTookAll
-    | TransferMade
-    | RefundSent
-    | RefundDebited
-    | RefundCredited
-    | RefundWaits
-    | RefundMade
-    | RefundBroke
-    | LegBlocked
-    | Blocked
-    | Completed
-)
-
-
-# Every move of a leg: what happened -> the states it may happen in, and the state it leads to.
-LEG_MOVES: Mapping[type[Fact], tuple[frozenset[Leg], Leg]] = MappingProxyType(
-    {
-        TransferSent: (frozenset({"waiting"}), "sent"),
-        FeeTookAll: (frozenset({"waiting"}), "done"),
-        TransferMade: (frozenset({"sent"}), "done"),
-        RefundSent: (frozenset({"waiting", "failed"}), "sent"),
-        RefundWaits: (frozenset({"sent"}), "pending"),
-        RefundMade: (frozenset({"sent", "pending"}), "done"),
-        RefundBroke: (frozenset({"sent", "pending", "done"}), "failed"),
-    }
+from skillscoop_payments.domain.settlement.facts import (
+    LEG_MOVES,
+    PRIORITY,
+    Blocked,
+    BlockedReason,
+    Completed,
+    Decided,
+    Fact,
+    FeeTookAll,
+    Leg,
+    LegBlocked,
+    RefundBroke,
+    RefundCredited,
+    RefundDebited,
+    RefundMade,
+    RefundSent,
+    RefundWaits,
+    Settlement,
+    TransferGivenUp,
+    TransferMade,
+    TransferSent,
 )
 
 
@@ -230,6 +85,8 @@ def advance(settlement: Settlement, *, booked: bool, payee_ready: bool, converte
         leg: Literal["transfer", "refund"] = "transfer" if settlement.to_freelancer else "refund"
         return _finish(settlement, _block(settlement, leg, "payment_unposted"))
     facts: list[Fact] = [] if settlement.state == "running" else [Decided()]
+    if settlement.transfer == "failed" and payee_ready and settlement.transfer_block == "payee_not_ready":
+        facts.append(TransferSent())
     if settlement.transfer == "waiting":
         if settlement.net == 0:
             facts.append(FeeTookAll())
@@ -242,6 +99,11 @@ def advance(settlement: Settlement, *, booked: bool, payee_ready: bool, converte
     if settlement.refund == "waiting":
         facts.append(RefundSent())
     return _finish(settlement, facts)
+
+
+def may_send(settlement: Settlement) -> bool:
+    """Whether there is something to transfer as soon as its payee is ready."""
+    return settlement.transfer in ("waiting", "failed") and settlement.net > 0
 
 
 def _block(settlement: Settlement, leg: Literal["transfer", "refund"], reason: BlockedReason) -> list[Fact]:
@@ -296,6 +158,20 @@ def leg_waits(settlement: Settlement, leg: Literal["transfer", "refund"], reason
     return _finish(settlement, _block(settlement, leg, reason))
 
 
+def transfer_given_up(settlement: Settlement) -> list[Fact]:
+    """It is not tried again by itself; what it waited for stays known."""
+    return _finish(settlement, [TransferGivenUp()]) if settlement.transfer == "sent" else []
+
+
+def transfer_again(settlement: Settlement, *, payee_ready: bool) -> list[Fact]:
+    """An operator tries a transfer that was given up once more. Raises NothingToRetry, PayeeNotReady."""
+    if settlement.transfer != "failed":
+        raise NothingToRetry
+    if not payee_ready:
+        raise PayeeNotReady
+    return _finish(settlement, [TransferSent()])
+
+
 def refund_again(settlement: Settlement) -> list[Fact]:
     """An operator tries a broken refund once more.
 
@@ -340,6 +216,8 @@ def apply(settlement: Settlement, fact: Fact) -> Settlement:
     match fact:
         case TransferSent() | FeeTookAll() | TransferMade():
             return replace(settlement, transfer=_after(settlement.transfer, fact), transfer_block=None)
+        case TransferGivenUp():
+            return replace(settlement, transfer=_after(settlement.transfer, fact))
         case RefundSent():
             leg = _after(settlement.refund, fact)
             return replace(settlement, refund=leg, refund_block=None, refund_debited=False)
