@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import aiormq
 from skillscoop_chassis.sql.database import SqlDatabase, open_database
+from skillscoop_chassis.sql.engines import Layer
 from skillscoop_messages import parked, tables
 from skillscoop_messages.clock import Clocks
 from skillscoop_messages.consumer import Consumer, MessageHandler, RetryPolicy, Subscriber
@@ -178,9 +179,9 @@ async def delete_namespace(url: str, namespace: str) -> None:
 
 
 @asynccontextmanager
-async def stage_database(url: str, clocks: Clocks) -> AsyncIterator[SqlDatabase]:
+async def stage_database(url: str, clocks: Clocks, layer: Layer = "direct") -> AsyncIterator[SqlDatabase]:
     """Open a database and make the stage's tables in it."""
-    opened = open_database(url, "conformance", clocks)
+    opened = open_database(url, "conformance", clocks, layer=layer)
     async with opened.begin() as tx:
         for table in (*tables.METADATA.sorted_tables, *STAGE.sorted_tables):
             await tx.execute(CreateTable(table))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from skillscoop_chassis.sql.postgres import reachable
+from skillscoop_chassis.sql.sessions import reachable
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -165,6 +165,7 @@ class ServiceSettings(BaseSettings):
     database_url: SecretStr
     database_password: SecretStr | None = None
     database_pool: int = Field(default=8, ge=2, le=64)
+    database_layer: Literal["direct", "plain"] = "direct"
     bus_url: SecretStr
     bus_password: SecretStr | None = None
     bus_namespace: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$")

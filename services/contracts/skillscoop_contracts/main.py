@@ -21,7 +21,13 @@ NAME = "contracts"
 def build(settings: ContractsSettings, *, clocks: Clocks | None = None, transport: Transport | None = None) -> Service:
     """The service, not yet running. `clocks` and `transport` replace those the settings describe."""
     clocks = clocks or clocks_of(settings)
-    database = open_database(settings.database_url.get_secret_value(), NAME, clocks, pool=settings.database_pool)
+    database = open_database(
+        settings.database_url.get_secret_value(),
+        NAME,
+        clocks,
+        pool=settings.database_pool,
+        layer=settings.database_layer,
+    )
     service = Service(
         name=NAME,
         settings=settings,

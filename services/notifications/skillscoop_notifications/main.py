@@ -33,7 +33,11 @@ def build(
     """The service, ready to run. What is not passed in is made from `settings`."""
     clocks = clocks or clocks_of(settings)
     database = open_database(
-        settings.database_url.get_secret_value(), "notifications", clocks, pool=settings.database_pool
+        settings.database_url.get_secret_value(),
+        "notifications",
+        clocks,
+        pool=settings.database_pool,
+        layer=settings.database_layer,
     )
     hub = Hub()
     write = letter_writer(settings.app_url.rstrip("/") if settings.app_url else None)

@@ -44,7 +44,13 @@ def build(
 ) -> Service:
     """The payments service. `gateway` stands in for Stripe, `clocks` and `transport` for the real ones."""
     clocks = clocks or clocks_of(settings)
-    database = open_database(settings.database_url.get_secret_value(), "payments", clocks, pool=settings.database_pool)
+    database = open_database(
+        settings.database_url.get_secret_value(),
+        "payments",
+        clocks,
+        pool=settings.database_pool,
+        layer=settings.database_layer,
+    )
     provider = gateway or StripeGateway(
         settings.stripe_api_key.get_secret_value(),
         settings.stripe_api_base,

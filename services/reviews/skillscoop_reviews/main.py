@@ -22,7 +22,13 @@ def build(settings: ReviewsSettings, *, clocks: Clocks | None = None, transport:
         name=NAME,
         settings=settings,
         clocks=clocks,
-        database=open_database(settings.database_url.get_secret_value(), NAME, clocks, pool=settings.database_pool),
+        database=open_database(
+            settings.database_url.get_secret_value(),
+            NAME,
+            clocks,
+            pool=settings.database_pool,
+            layer=settings.database_layer,
+        ),
         transport=transport
         or open_transport(
             settings.bus_url.get_secret_value(),

@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 from psycopg import sql
 from skillscoop_chassis import tables
-from skillscoop_chassis.sql import exchange
+from skillscoop_chassis.sql import sessions
 from skillscoop_chassis.sql.causes import meaning, plainly
 from skillscoop_chassis.sql.database import SqlDatabase, open_database
+from skillscoop_chassis.sql.engines import Layer
 from skillscoop_messages import tables as messaging
 from skillscoop_messages.clock import system_clocks
 
@@ -45,10 +46,10 @@ MEANINGS = {
 
 
 @pytest.fixture
-async def database(postgres_url: str) -> AsyncIterator[SqlDatabase]:
+async def database(postgres_url: str, layer: Layer) -> AsyncIterator[SqlDatabase]:
     """A PostgreSQL database with one writing connection and a table to write to."""
     create_tables(postgres_url, [tables.METADATA, messaging.METADATA])
-    opened = open_database(postgres_url, "contracts", system_clocks(), pool=2)
+    opened = open_database(postgres_url, "contracts", system_clocks(), pool=2, layer=layer)
     async with opened.begin() as tx:
         await tx.execute(sa.text("CREATE TABLE notes (id integer primary key)"))
     yield opened
@@ -144,7 +145,7 @@ async def test_a_peer_that_falls_silent_is_given_up_and_found_again(
     database: SqlDatabase, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given connections in use and idle, when no byte passes any more, then all work ends; later it works."""
-    monkeypatch.setattr(exchange, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(sessions, "ANSWER_SECONDS", 1.0)
     address = sa.make_url(postgres_url)
     async with proxy(str(address.host), int(address.port or 5432)) as between:
         through = open_database(

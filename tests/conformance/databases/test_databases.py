@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from skillscoop_chassis import tables
 from skillscoop_chassis.sql.connections import TransactionFailed
 from skillscoop_chassis.sql.database import SqlDatabase, for_update, open_database
+from skillscoop_chassis.sql.engines import Layer
 from skillscoop_messages import tables as post
 from skillscoop_messages.clock import system_clocks
 from skillscoop_messages.columns import JsonDocument, UtcDateTime
@@ -32,10 +33,10 @@ INSERT = COUNTERS.insert()
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[SqlDatabase]:
+async def database(database_url: str, layer: Layer) -> AsyncIterator[SqlDatabase]:
     """A database with one counter at 0."""
     create_tables(database_url, [METADATA, tables.METADATA, post.METADATA])
-    opened = open_database(database_url, "contracts", system_clocks())
+    opened = open_database(database_url, "contracts", system_clocks(), layer=layer)
     async with opened.begin() as tx:
         await tx.execute(INSERT, {"id": "a", "value": 0})
     yield opened

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from skillscoop_chassis.migrations import differences
 from skillscoop_chassis.sql.database import SqlDatabase, open_database
+from skillscoop_chassis.sql.engines import Layer
 from skillscoop_messages.clock import system_clocks
 from skillscoop_messages.columns import JsonDocument, UtcDateTime
 
@@ -55,7 +56,7 @@ ROW = {
 
 
 @pytest.fixture
-async def database(postgres_url: str) -> AsyncIterator[SqlDatabase]:
+async def database(postgres_url: str, layer: Layer) -> AsyncIterator[SqlDatabase]:
     """A database whose sessions begin with every setting other than we expect."""
     name = sql.Identifier(str(sa.make_url(postgres_url).database))
     with psycopg.connect(postgres_url, autocommit=True) as admin:
@@ -65,7 +66,7 @@ async def database(postgres_url: str) -> AsyncIterator[SqlDatabase]:
                 if setting != "datestyle"
                 else sql.SQL("ALTER DATABASE {} SET datestyle TO German, DMY").format(name)
             )
-    opened = open_database(postgres_url, "contracts", system_clocks())
+    opened = open_database(postgres_url, "contracts", system_clocks(), layer=layer)
     async with opened.begin() as tx:
         await tx.execute(sa.schema.CreateTable(KINDS))
     yield opened

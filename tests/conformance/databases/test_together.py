@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from skillscoop_chassis import tables
 from skillscoop_chassis.sql.database import SqlDatabase, for_update, open_database
+from skillscoop_chassis.sql.engines import Layer
 from skillscoop_messages import tables as post
 from skillscoop_messages.clock import system_clocks
 
@@ -32,10 +33,10 @@ class PurseGone(Exception):
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[SqlDatabase]:
+async def database(database_url: str, layer: Layer) -> AsyncIterator[SqlDatabase]:
     """A database with one purse of 10 coins."""
     create_tables(database_url, [METADATA, tables.METADATA, post.METADATA])
-    opened = open_database(database_url, "contracts", system_clocks())
+    opened = open_database(database_url, "contracts", system_clocks(), layer=layer)
     async with opened.begin() as tx:
         tx.write(INSERT, {"id": "ada", "coins": 10})
     yield opened

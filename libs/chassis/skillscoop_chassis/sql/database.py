@@ -18,9 +18,8 @@ from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.tables import LATER
 
 from skillscoop_chassis.sql.causes import means_away, means_conflict, means_slow
-from skillscoop_chassis.sql.connections import Connections, Dialect
-from skillscoop_chassis.sql.engines import open_connections
-from skillscoop_chassis.sql.execution import Checkout
+from skillscoop_chassis.sql.connections import Connections, Dialect, Taken
+from skillscoop_chassis.sql.engines import Layer, open_connections
 
 if TYPE_CHECKING:
     from skillscoop_messages.database import Transaction
@@ -66,7 +65,7 @@ class SqlTransaction:
 
     __slots__ = ("_after", "_before", "_clocks", "_savepoints", "_taken", "dialect", "drafts", "service")
 
-    def __init__(self, service: str, dialect: Dialect, taken: Checkout, clocks: Clocks) -> None:
+    def __init__(self, service: str, dialect: Dialect, taken: Taken, clocks: Clocks) -> None:
         self.service = service
         self.dialect = dialect
         self.drafts: list[Draft] = []
@@ -226,7 +225,7 @@ class SqlDatabase:
         finally:
             await self._connections.end_read(taken)
 
-    async def _ask_for_the_time(self, taken: Checkout) -> None:
+    async def _ask_for_the_time(self, taken: Taken) -> None:
         """Now and then, ask the server what time it is: the one clock that leases and due times are compared with."""
         if self._followed is None or time.monotonic() - self._asked_at < CLOCK_EVERY:
             return
@@ -287,9 +286,11 @@ def open_database(
     after_flush: Callable[[list[Wire]], None] | None = None,
     *,
     pool: int = 8,
+    layer: Layer = "direct",
 ) -> SqlDatabase:
     """The database of `service` at `url` (postgresql:// or sqlite:///); opens no connection yet.
 
-    `pool` bounds the PostgreSQL connections of this process. Raises ValueError for a URL of another kind.
+    `pool` bounds the PostgreSQL connections of this process; `layer` says how statements reach the driver. Raises
+    ValueError for a URL of another kind.
     """
-    return SqlDatabase(open_connections(url, service, pool), service, clocks, after_flush)
+    return SqlDatabase(open_connections(url, service, pool, layer), service, clocks, after_flush)

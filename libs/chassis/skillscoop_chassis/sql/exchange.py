@@ -20,6 +20,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.waiting import Ready, Wait
 
+from skillscoop_chassis.sql import sessions
 from skillscoop_chassis.sql.causes import NoAnswer, is_stale_plan
 from skillscoop_chassis.sql.execution import Answer, Request
 
@@ -27,9 +28,6 @@ PREPARED_AT_MOST = 200
 """Per connection. What comes later is sent as it is."""
 
 SEEN_AT_MOST = 2_000
-
-ANSWER_SECONDS = 18.0
-"""How long one exchange may take: a little longer than the server lets a statement take (15 s)."""
 
 PREPARED_IS_GONE = "26000"
 
@@ -81,16 +79,16 @@ class Exchange:
         """Run statements in their order. The answer of one that failed is its error, and those behind it have none.
 
         Raises what the driver raises when the connection is lost, NoAnswer when the server keeps silent for
-        `ANSWER_SECONDS`. Cancelled, the running statement is cancelled too.
+        `sessions.ANSWER_SECONDS`. Cancelled, the running statement is cancelled too.
         """
         new: dict[_Key, bytes] = {}
         sent = [self._ready(new, *request) for request in requests]
         try:
-            results = await self._driver.wait(self._talk(sent), timeout=ANSWER_SECONDS)
+            results = await self._driver.wait(self._talk(sent), timeout=sessions.ANSWER_SECONDS)
         except WaitTimeout as error:
             # Nothing is asked of a peer that does not answer, not even to cancel.
             self._pgconn.finish()
-            raise NoAnswer(f"no answer within {ANSWER_SECONDS:g} seconds") from error
+            raise NoAnswer(f"no answer within {sessions.ANSWER_SECONDS:g} seconds") from error
         answers: list[Answer | Exception] = []
         for one in sent:
             result = next(results)

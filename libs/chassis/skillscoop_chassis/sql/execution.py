@@ -347,3 +347,9 @@ def on_aiosqlite(driver: Any) -> Run:
         return answers
 
     return run
+
+
+async def settled(taken: Checkout) -> None:
+    """Tell SQLAlchemy that the transaction its own executions may have begun is over."""
+    if taken.connection.in_transaction():
+        await greenlet_spawn(taken.connection.rollback)

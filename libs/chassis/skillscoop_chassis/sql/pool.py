@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -11,34 +11,9 @@ from sqlalchemy.util import greenlet_spawn
 
 from skillscoop_chassis.sql.causes import NoAnswer
 from skillscoop_chassis.sql.execution import Checkout, Run, Statements
+from skillscoop_chassis.sql.sessions import CLOSE_SECONDS, OPEN_SECONDS, WAIT_SECONDS
 
 T = TypeVar("T")
-
-WAIT_SECONDS = 5.0
-"""How long a caller waits for a free connection before the database counts as away."""
-
-CLOSE_SECONDS = 2.0
-OPEN_SECONDS = 10.0
-"""How long opening one may take, its first statements included."""
-
-
-async def uncancelled(work: Awaitable[T]) -> T:
-    """Finish `work` even when this task is cancelled meanwhile; the cancellation is raised afterwards."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
-            cancelled = error
-        except Exception:  # noqa: S110 - raised below by result()
-            pass
-    result = task.result()
-    if cancelled is not None:
-        raise cancelled
-    return result
 
 
 class Pool:

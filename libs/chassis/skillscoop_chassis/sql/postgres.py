@@ -2,57 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from skillscoop_chassis.sql.connections import Dialect, TransactionFailed, settled
-from skillscoop_chassis.sql.exchange import ANSWER_SECONDS, Exchange, is_clean
-from skillscoop_chassis.sql.execution import Checkout
-from skillscoop_chassis.sql.pool import Pool, uncancelled
-
-PARSED_BY = {
-    "client_encoding": "UTF8",
-    "datestyle": "ISO,YMD",
-    "intervalstyle": "postgres",
-    "timezone": "UTC",
-    "bytea_output": "hex",
-    "extra_float_digits": "1",
-    "xmlbinary": "base64",
-    "standard_conforming_strings": "on",
-    "array_nulls": "on",
-    "transform_null_equals": "off",
-    "default_transaction_isolation": "read committed",
-    "default_transaction_deferrable": "off",
-}
-"""How values travel and what statements mean: never left to the settings of a server, a database or a role. Whether
-the session may write is left to them: a server that was made read-only must stay so."""
-
-LIMITS = {
-    "statement_timeout": "15s",
-    "lock_timeout": "4s",
-    "idle_in_transaction_session_timeout": "20s",
-}
-"""No statement, lock or forgotten transaction lasts long."""
-
-CONNECT_SECONDS = 5
-IDLE, IN_ERROR = 0, 3
-"""libpq's PQTRANS_IDLE and PQTRANS_INERROR."""
-
-
-def reachable(session: Mapping[str, str]) -> dict[str, Any]:
-    """Connection arguments of libpq: our session settings, and a connection that notices when its peer is gone."""
-    settings = {**PARSED_BY, **session}
-    return {
-        "options": " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items()),
-        "connect_timeout": CONNECT_SECONDS,
-        "keepalives": 1,
-        "keepalives_idle": 10,
-        "keepalives_interval": 3,
-        "keepalives_count": 3,
-        "tcp_user_timeout": int(ANSWER_SECONDS * 1000),
-    }
+from skillscoop_chassis.sql import sessions
+from skillscoop_chassis.sql.connections import Dialect, TransactionFailed, uncancelled
+from skillscoop_chassis.sql.exchange import Exchange, is_clean
+from skillscoop_chassis.sql.execution import Checkout, settled
+from skillscoop_chassis.sql.pool import Pool
+from skillscoop_chassis.sql.sessions import IDLE, IN_ERROR, LIMITS, reachable
 
 
 class PostgresConnections:
@@ -67,10 +26,10 @@ class PostgresConnections:
     def __init__(self, url: sa.URL, service: str, pool: int) -> None:
         readers = max(1, pool * 3 // 8)
         writers = max(1, pool - readers)
-        self._writers = Pool(self._engine(url, service, {}), writers, Exchange, ANSWER_SECONDS)
+        self._writers = Pool(self._engine(url, service, {}), writers, Exchange, sessions.ANSWER_SECONDS)
         only_read = {"default_transaction_read_only": "on"}
         readonly = self._engine(url, service, only_read, isolation_level="AUTOCOMMIT")
-        self._readers = Pool(readonly, readers, Exchange, ANSWER_SECONDS)
+        self._readers = Pool(readonly, readers, Exchange, sessions.ANSWER_SECONDS)
 
     @staticmethod
     def _engine(url: sa.URL, service: str, session: dict[str, str], **options: Any) -> sa.Engine:

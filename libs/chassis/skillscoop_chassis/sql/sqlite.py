@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from skillscoop_chassis.sql.connections import Dialect, TransactionFailed, settled
-from skillscoop_chassis.sql.execution import Checkout, on_aiosqlite
-from skillscoop_chassis.sql.pool import Pool, uncancelled
-
-BUSY_MS = 5_000
+from skillscoop_chassis.sql.connections import Dialect, TransactionFailed, uncancelled
+from skillscoop_chassis.sql.execution import Checkout, on_aiosqlite, settled
+from skillscoop_chassis.sql.pool import Pool
+from skillscoop_chassis.sql.sessions import on_connect
 
 
 class SqliteConnections:
@@ -40,18 +38,7 @@ class SqliteConnections:
             hide_parameters=True,
             isolation_level="AUTOCOMMIT",
         )
-
-        @sa.event.listens_for(engine, "connect")
-        def prepare(connection: Any, _record: Any) -> None:
-            cursor = connection.cursor()
-            cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=FULL")
-            cursor.execute("PRAGMA foreign_keys=ON")
-            if query_only:
-                cursor.execute("PRAGMA query_only=ON")
-            cursor.close()
-
+        sa.event.listen(engine, "connect", on_connect(query_only=query_only))
         return engine
 
     async def begin(self) -> Checkout:
