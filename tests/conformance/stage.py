@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
-import aiormq
+import aio_pika
 from skillscoop_chassis.sql.database import SqlDatabase, open_database
 from skillscoop_chassis.sql.engines import Layer
 from skillscoop_messages import parked, tables
@@ -169,7 +169,7 @@ async def keep_moving(transport: Transport) -> None:
 
 async def delete_namespace(url: str, namespace: str) -> None:
     """Leave nothing of ours on a shared broker."""
-    connection = await aiormq.connect(url)
+    connection = await aio_pika.connect(url)
     channel = await connection.channel()
     for name in SUBSCRIPTIONS:
         await channel.queue_delete(queue_name(name, namespace))

@@ -11,11 +11,11 @@ def remove_namespace(url: str, namespace: str) -> None:
 
 
 async def _remove(url: str, namespace: str) -> None:
-    import aiormq
+    import aio_pika
     from skillscoop_messages.registry import SUBSCRIPTIONS
     from skillscoop_messages.topology import dead_queue_name, exchange_name, queue_name
 
-    connection = await aiormq.connect(url)
+    connection = await aio_pika.connect(url)
     try:
         # Deleting what is not there is no error.
         channel = await connection.channel()

@@ -13,6 +13,7 @@ from skillscoop_messages.errors import TopologyMismatch, TransportError
 from skillscoop_messages.transport.base import DEAD, Subscription
 from skillscoop_messages.transport.names import DELIVERY_LIMIT, exchange_name, queue_name
 from skillscoop_messages.transport.rabbitmq import RabbitTransport, Topology
+from skillscoop_messages.transport.rabbitmq import transport as rabbitmq
 
 from tests.conformance.stage import BOOKING, MOURNING, SUBSCRIPTIONS, Lost, Mailbox, Shipped, eventually, wires
 from tests.support.servers.private import PrivateRabbit, program
@@ -235,15 +236,21 @@ async def deleted(broker: PrivateRabbit, namespace: str, *, queues: bool = True,
     await operator.connection.close()
 
 
+async def bound(broker: PrivateRabbit, namespace: str) -> bool:
+    """Whether the exchange leads to every queue of ours."""
+    listed = await asyncio.to_thread(broker.ctl, "list_bindings", "source_name", "destination_name")
+    found = {tuple(line.split("\t")) for line in listed.splitlines()}
+    return {(exchange_name(namespace), queue_name(name, namespace)) for name in SUBSCRIPTIONS} <= found
+
+
 @pytest.mark.parametrize("queues", [False, True], ids=["the exchange", "the exchange and every queue"])
 async def test_what_is_deleted_while_we_run_is_an_error_and_is_made_again(
-    broker: PrivateRabbit, opened: Makes, namespace: str, queues: bool
+    broker: PrivateRabbit, opened: Makes, namespace: str, queues: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given a process that may declare, when its exchange (and every queue) is deleted, then publishing says that the
-    channel was closed, and the next try finds all of it made again, queues of absent subscribers included."""
+    """Given a process that may declare and has not looked yet, when its exchange (and every queue) is deleted, then
+    publishing says that the channel was closed, and the next try finds all of it made again."""
+    monkeypatch.setattr(rabbitmq, "LOOKS_PER_CHECK", 1_000_000)
     transport = await opened()
-    mailbox = Mailbox()
-    await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
     await transport.publish(wires(Shipped(parcel_id="pcl_0")))
     await deleted(broker, namespace, queues=queues)
     lost = wires(Lost(parcel_id="pcl_1"))
@@ -253,15 +260,25 @@ async def test_what_is_deleted_while_we_run_is_an_error_and_is_made_again(
     assert "no exchange" in (transport.trouble() or "")
 
     assert await transport.publish(lost) == {lost[0].id}
-    await mailbox.holds([lost[0].id])
-    absent = Mailbox()
-    await transport.subscribe(SUBSCRIPTIONS[MOURNING], absent)
-    await absent.holds([lost[0].id])
+    assert transport.trouble() is None
+    for name in (BOOKING, MOURNING):
+        mailbox = Mailbox()
+        await transport.subscribe(SUBSCRIPTIONS[name], mailbox)
+        await mailbox.holds([lost[0].id])
 
-    async def well() -> bool:
-        return transport.trouble() is None
 
-    await eventually(well)
+async def test_an_exchange_that_is_deleted_is_made_again_before_anybody_publishes(
+    broker: PrivateRabbit, opened: Makes, namespace: str
+) -> None:
+    """Given a process that may declare, when its exchange is deleted, then its bindings are there again without
+    anybody's publishing."""
+    await opened()
+    await deleted(broker, namespace, queues=False)
+
+    async def bound_again() -> bool:
+        return await bound(broker, namespace)
+
+    await eventually(bound_again)
 
 
 async def test_a_broker_that_was_reset_has_everything_again_before_anybody_publishes(
@@ -273,12 +290,10 @@ async def test_a_broker_that_was_reset_has_everything_again_before_anybody_publi
     for command in ("stop_app", "force_reset", "start_app", "await_startup"):
         await asyncio.to_thread(broker.ctl, command)
 
-    async def all_there() -> bool:
-        listed = await asyncio.to_thread(broker.ctl, "list_bindings", "source_name", "destination_name")
-        found = {tuple(line.split("\t")) for line in listed.splitlines()}
-        return {(exchange_name(namespace), queue_name(name, namespace)) for name in SUBSCRIPTIONS} <= found
+    async def bound_again() -> bool:
+        return await bound(broker, namespace)
 
-    await eventually(all_there, within=60)
+    await eventually(bound_again, within=60)
 
 
 async def test_where_we_may_only_check_the_missing_object_is_named_until_it_is_back(

@@ -8,6 +8,7 @@ import pytest
 from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages.transport.base import Transport
 from skillscoop_messages.transport.rabbitmq import RabbitTransport
+from skillscoop_messages.transport.waiting import first_of
 
 from tests.conformance.stage import (
     BOOKING,
@@ -20,9 +21,14 @@ from tests.conformance.stage import (
     effects,
     eventually,
     process,
+    ship,
     wires,
 )
 from tests.support.cancelling import ENDS_WITHIN, Cancelled, at_every_await
+
+MOST_AWAITS = 60
+LOOKING_ON = 0.3
+"""Seconds after which a part that has not come as far as the await in question is cancelled where it rests."""
 
 
 @pytest.fixture
@@ -101,15 +107,24 @@ async def test_a_transport_closes_in_time_whatever_its_subscription_is_doing(pos
         await post.closed()
 
 
-async def test_the_consumer_stops_wherever_the_cancellation_meets_it(post: Post, database: SqlDatabase) -> None:
-    """Given a running consumer, when it is cancelled at any await, then it stops, and its transport closes."""
-    for later in range(4):
-        for at in range(1, 200):
+PARTS = {
+    "consumer": lambda running: running.consumer.run(),
+    "relay": lambda running: running.relay.run(),
+    "retries and timers": lambda running: running.later.run(),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_each_part_stops_wherever_the_cancellation_meets_it(post: Post, database: SqlDatabase, part: str) -> None:
+    """Given a process with an event to publish, when one of its parts is cancelled at any await of its beginning, then
+    it stops, and the transport closes."""
+    for later in (0, 2) if part == "consumer" else (0,):
+        for at in range(1, MOST_AWAITS):
             watch = Cancelled(at, later)
             async with process(post, database, relay=False, later=False, consume=False) as running:
-                task = watch.start(running.consumer.run())
-                while running.consumer.calm_since() is None and not task.done():
-                    await asyncio.sleep(0)
+                await ship(database)
+                task = watch.start(PARTS[part](running))
+                await first_of(asyncio.sleep(LOOKING_ON), asyncio.wait((task,)))
                 if not watch.asked:
                     task.cancel()
                 assert await watch.end() == "cancelled"

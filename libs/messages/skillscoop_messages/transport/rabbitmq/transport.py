@@ -228,6 +228,8 @@ class RabbitTransport:
                 looks += 1
                 if looks % LOOKS_PER_CHECK == 0 and not self._blocked:
                     await self._look_at_topology()
+            except TopologyMismatch:
+                pass  # It has been logged, and `trouble` names it.
             except Exception as error:
                 logger.warning("the broker cannot be looked at: %s", error_text(error))
             await asyncio.sleep(WATCH_EVERY)
