@@ -1,10 +1,12 @@
 # One image per service from this one file:
 #   docker build -f deploy/docker/service.Dockerfile --build-arg PACKAGE=skillscoop-contracts --build-arg SOURCES="libs services/contracts" .
 # Only the sources named are in the image, so a service cannot import another one there.
-ARG PYTHON=3.13
-FROM ghcr.io/astral-sh/uv:latest AS uv
+# Name images by digest (name@sha256:…) where they come from a registry: deploy/pin-images.sh prints the lines.
+ARG PYTHON_IMAGE=python:3.13-slim
+ARG UV_IMAGE=ghcr.io/astral-sh/uv:latest
+FROM ${UV_IMAGE} AS uv
 
-FROM python:${PYTHON}-slim AS build
+FROM ${PYTHON_IMAGE} AS build
 COPY --from=uv /uv /usr/local/bin/uv
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/app/.venv
 WORKDIR /app
@@ -19,7 +21,7 @@ RUN --mount=type=bind,target=/src --mount=type=cache,target=/root/.cache/uv \
     && cd /app && uv sync --frozen --no-dev --package "$PACKAGE" \
     && python -m compileall -q $SOURCES
 
-FROM python:${PYTHON}-slim
+FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin skillscoop \
     && mkdir /data && chown skillscoop /data
 COPY --from=build /app /app

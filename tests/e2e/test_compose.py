@@ -21,10 +21,9 @@ BUILT_HERE = "skillscoop/"
 
 
 def outside_images() -> list[str]:
-    """The images that are not built from this tree: those of compose, and those the Dockerfile starts from."""
-    named = re.findall(r"^\s+image: (\S+)$", COMPOSE.read_text(), re.MULTILINE)
-    dockerfile = (ROOT / "deploy/docker/service.Dockerfile").read_text().replace("${PYTHON}", "3.13")
-    named += re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    """The images that are not built from this tree: those compose starts, and those it builds on."""
+    named = re.findall(r"(?:image: |_IMAGE: )(\S+)$", COMPOSE.read_text(), re.MULTILINE)
+    named = [re.sub(r"^\$\{[A-Z]+_IMAGE:-([^}]+)\}$", r"\1", name) for name in named]
     return sorted({name for name in named if not name.startswith(BUILT_HERE)})
 
 

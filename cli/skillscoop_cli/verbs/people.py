@@ -1,5 +1,6 @@
 """`token` and `issuer`: be somebody, and let others check that."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,17 +31,29 @@ def token(
 def issuer(
     host: Annotated[str, typer.Option("--host", help="Address to answer at.")] = "127.0.0.1",
     port: Port = 8090,
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="Write the public keys there and end.")
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option("--serve", metavar="FILE", help="Serve this file, without any data folder.")
+    ] = None,
     data: Data = None,
 ) -> None:
     """Serve the development issuer's public keys at /.well-known/jwks.json, for services in other processes."""
-    from skillscoop_cli.folder import chosen, hand_over, open_folder
+    from skillscoop_cli.folder import chosen, hand_over, open_folder, write_private
     from skillscoop_cli.issuer import key_of
     from skillscoop_cli.key_server import serve
 
+    if keys is not None:
+        serve(keys, host, port)
+        return
     folder = open_folder(chosen(data))
     key_of(folder)
     # A container's root makes what the machine's user has to read for `token`.
     hand_over(folder)
+    if write is not None:
+        write_private(write, folder.jwks.read_text(), mode=0o644)
+        return
     serve(folder.jwks, host, port)
 
 

@@ -63,6 +63,19 @@ def config(data: Data = None, json: Json = False) -> None:
         typer.echo("")
 
 
+def secrets(
+    folder: Annotated[Path, typer.Argument(help="Where to keep them; name it in SECRETS_FOLDER.")], json: Json = False
+) -> None:
+    """Make the passwords of a deployment with Docker Compose, one file each; those that exist are kept."""
+    from skillscoop_cli.secret_files import make_secrets
+
+    made = make_secrets(folder)
+    if json:
+        print_json({"made": made})
+    else:
+        typer.echo(f"made {len(made)} secrets in {folder}; those that were there are kept")
+
+
 @clock.command()
 def advance(
     by: Annotated[str, typer.Argument(help="How far: 90m, 3d, 14d.")], data: Data = None, json: Json = False
@@ -102,6 +115,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
     app.command()(config)
+    app.command()(secrets)
     app.add_typer(clock, name="clock")
     app.command(
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},

@@ -17,6 +17,9 @@ KNOWN_PASSWORDS = frozenset(
 )
 """Passwords that stand in examples, here and elsewhere."""
 
+EXAMPLES_BEGIN = "development-"
+"""How the passwords begin that this repository brings for trying out."""
+
 
 class Refusal(NamedTuple):
     """`variable` is refused in production where `unsafe(settings)`: `what` is refused, and `why` in one sentence."""
@@ -83,13 +86,18 @@ def password_is_known(value: str | SecretStr | None) -> bool:
     if parts.password is None:
         return False
     password = unquote(parts.password)
-    return password.lower() in KNOWN_PASSWORDS or password == unquote(parts.username or "") or not password
+    return is_example(password) or password == unquote(parts.username or "") or not password
+
+
+def is_example(password: str) -> bool:
+    """Whether everybody can read this password somewhere."""
+    return password.lower() in KNOWN_PASSWORDS or password.lower().startswith(EXAMPLES_BEGIN)
 
 
 def is_guessable(secret: SecretStr | str, shortest: int = 16) -> bool:
     """Whether a secret is short, stands in examples, or is made of very few characters."""
     text = text_of(secret)
-    return len(text) < shortest or len(set(text)) < 6 or text.lower() in KNOWN_PASSWORDS
+    return len(text) < shortest or len(set(text)) < 6 or is_example(text)
 
 
 def any_of(values: Iterable[Any], test: Callable[[Any], bool]) -> bool:
