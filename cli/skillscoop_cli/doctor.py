@@ -13,7 +13,7 @@ from skillscoop_cli.failures import CheckFailed, Refused
 
 NEEDED_BYTES = 200_000_000
 OLDEST_SQLITE = (3, 35, 0)
-OLDEST_PYTHON = (3, 11)
+OLDEST_PYTHON, TOO_NEW_PYTHON = (3, 11), (3, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ def examine(data: Path, port: int) -> list[Finding]:
 
 def _python() -> Finding:
     found = ".".join(map(str, sys.version_info[:3]))
-    return Finding("python", sys.version_info[:2] >= OLDEST_PYTHON, found, "install Python 3.11 or newer; uv can do it")
+    return Finding(
+        "python", OLDEST_PYTHON <= sys.version_info[:2] < TOO_NEW_PYTHON, found, "install Python 3.11 to 3.14"
+    )
 
 
 def _sqlite() -> Finding:

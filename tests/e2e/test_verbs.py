@@ -2,7 +2,9 @@
 
 import base64
 import json
+import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +76,62 @@ def test_a_machine_without_python_gets_one_line(tmp_path: Path) -> None:
     assert done.stderr.splitlines() == [
         "skillscoop: python3 is missing; install it (Debian, Ubuntu: apt install python3 python3-venv)"
     ]
+
+
+OLD = """#!/bin/sh
+case "$*" in *exit*) exit 1 ;; *) echo 3.10 ;; esac
+"""
+NO_PYTHON_FOR_UV = """#!/bin/sh
+case "$1" in --version) echo uv 0.9 ;; *) echo "no interpreter found" >&2; exit 2 ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("programs", "line"),
+    [
+        pytest.param({"python3": OLD, "python3.11": OLD}, "and python3 here is 3.10; install one, or uv", id="old"),
+        pytest.param({"python3": OLD, "uv": NO_PYTHON_FOR_UV}, "none is here, and uv could not fetch one", id="uv"),
+    ],
+)
+def test_a_machine_with_an_old_python_gets_one_line(tmp_path: Path, programs: dict[str, str], line: str) -> None:
+    """Given no interpreter this is tested with, then one line says which are, and nothing is installed."""
+    (tmp_path / "clone").mkdir()
+    script = tmp_path / "clone" / "skillscoop"
+    script.write_text((ROOT / "skillscoop").read_text())
+    for name in ("sh", "readlink", "dirname", "env", "rm"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    for name, content in programs.items():
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [tmp_path / "sh", script, "demo"],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path)},
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 2
+    told = [one for one in done.stderr.splitlines() if "first start" not in one]
+    assert len(told) == 1, done.stderr
+    assert "Python 3.11 to 3.14 is needed" in told[0]
+    assert line in told[0]
+    assert not (tmp_path / "clone" / ".tools").exists()
+
+
+def test_the_script_and_the_packages_agree_on_the_interpreters() -> None:
+    """Given the interpreters the script looks for, then they are those the lock file was made for."""
+    script = (ROOT / "skillscoop").read_text()
+    bounds = {tomllib.loads(path.read_text())["project"]["requires-python"] for path in _projects()}
+
+    assert bounds == {">=3.11,<3.15"}
+    assert "(3, 11) <= sys.version_info[:2] < (3, 15)" in script
+    assert 'requires-python = ">=3.11, <3.15"' in (ROOT / "uv.lock").read_text()
+
+
+def _projects() -> list[Path]:
+    below = ("libs/*", "services/*", "cli", "deploy/stripe-simulator", ".")
+    return [path for folder in below for path in ROOT.glob(f"{folder}/pyproject.toml")]
 
 
 def test_documents_are_printed_without_anything_running(skillscoop: Installation) -> None:
