@@ -3,7 +3,16 @@
 from skillscoop_chassis.http.problems import Problem, conflict, forbidden, invalid, not_found, register_codes
 
 from skillscoop_disputes.domain.dispute import Dispute
-from skillscoop_disputes.domain.errors import Blocked, Hidden, NoAgent, NotYours, Refusal, SplitInvalid, WrongState
+from skillscoop_disputes.domain.errors import (
+    Blocked,
+    Hidden,
+    NoAgent,
+    NotHeardOf,
+    NotYours,
+    Refusal,
+    SplitInvalid,
+    WrongState,
+)
 from skillscoop_disputes.domain.moves import allowed_in
 
 register_codes(
@@ -38,9 +47,17 @@ register_codes(
         ),
         "another_second_approver": (409, "Another second approver", "Another agent has taken the approval."),
         "nothing_held": (409, "No money is held", "A dispute can be opened while money is held on its milestones."),
+        "not_heard_of_yet": (
+            409,
+            "Not heard of yet",
+            "Nothing is known here of money on this milestone. If it was funded just now, send the same call again.",
+        ),
         "already_disputed": (409, "Already disputed", "A milestone can only be in one open dispute."),
     }
 )
+
+HEARD_OF_SECONDS = 2
+"""After which an event that was on its way has usually come."""
 
 
 def problem_of(refusal: Refusal, dispute: Dispute | None, *, split_field: str = "/split") -> Problem:
@@ -50,6 +67,9 @@ def problem_of(refusal: Refusal, dispute: Dispute | None, *, split_field: str = 
             return not_found()
         case NotYours(code, detail):
             return forbidden(code, detail)
+        case NotHeardOf():
+            detail = "No money on it is known here yet; if it was funded just now, send the same call again."
+            return Problem("not_heard_of_yet", detail, headers={"Retry-After": str(HEARD_OF_SECONDS)})
         case NoAgent():
             return invalid("/agent_id", "not_an_agent", "Nobody of support is known by this id yet.")
         case SplitInvalid(problems):

@@ -105,7 +105,8 @@ class Case:
     async def file(self, user: str = ADA, **more: Any) -> httpx2.Response:
         """File the form about everything held."""
         form = {"contract_id": self.contract_id, "reason": "work_quality", "statement": STATEMENT, "desired": []}
-        answer = await self.call(user, "POST", "/v1/disputes", {**form, **more})
+        how = {"key": more.pop("key")} if "key" in more else {}
+        answer = await self.call(user, "POST", "/v1/disputes", {**form, **more}, **how)
         if answer.status_code == 201:
             self.dispute_id = answer.json()["id"]
         return answer

@@ -3,8 +3,10 @@
 import hashlib
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from skillscoop_disputes.domain.moves import EVIDENCE_LIMIT
+from skillscoop_messages.events import contracts
 
 from tests.integration.disputes.case import ADA, BEN, SAM, SUE, Case
 from tests.support.one_service import ROOT
@@ -224,6 +226,23 @@ async def test_a_bad_form_is_refused_field_by_field(case: Case) -> None:
         assert answer.status_code == 422, change
         assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
     assert not case.stage.said
+
+
+@pytest.mark.parametrize("named", ["milestone_ids", "desired"])
+async def test_a_form_that_comes_before_the_news_of_the_money_may_be_sent_again(case: Case, named: str) -> None:
+    """Given money just held of which no event has come yet, when the form is filed, then it may be sent again."""
+    late = Case(case.stage, contract_id=case.contract_id)
+    share = {"milestone_id": late.first, "to_freelancer": 1_000}
+    form: dict[str, Any] = {"milestone_ids": [late.first]} if named == "milestone_ids" else {"desired": [share]}
+
+    early = await case.file(key="the-form", **form)
+    assert (early.status_code, early.json()["code"]) == (409, "not_heard_of_yet")
+    assert int(early.headers["retry-after"]) > 0
+
+    funded = {**late.work(late.first), "funding_id": "fnd_2", "payment_id": "pay_2", "held": 7_000}
+    await case.stage.hear(contracts.MilestoneFunded(**funded))
+    again = await case.file(key="the-form", **form)
+    assert again.status_code == 201, again.text
 
 
 async def test_a_split_that_does_not_fit_is_refused_where_it_does_not(case: Case) -> None:

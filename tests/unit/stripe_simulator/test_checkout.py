@@ -50,6 +50,17 @@ async def test_the_page_says_it_is_not_stripe_and_its_first_form_pays(world: Any
     await world.mailbox.until(lambda: "checkout.session.completed" in world.mailbox.types(world.client))
 
 
+async def test_the_page_says_what_is_paid_for(world: Any) -> None:
+    """Given a seller's own words for what is sold, when the page is opened, then they stand beside the sum, escaped."""
+    price = {"currency": "usd", "unit_amount": 7_500, "product_data": {"name": "<Logo> & co"}}
+    session = await _session(world, line_items=[{"quantity": 1, "price_data": price}])
+
+    async with world.browser.get(session.url) as page:
+        assert "&lt;Logo&gt; &amp; co<br><strong>75.00 USD" in await page.text()
+    _, _, declined = await _pay(world, session.url, "4000000000000002")
+    assert "&lt;Logo&gt; &amp; co" in declined
+
+
 async def test_a_declined_card_is_told_and_another_may_be_tried(world: Any) -> None:
     session = await _session(world)
 

@@ -15,7 +15,7 @@ from stripe_simulator.errors import Json, Refusal
 from stripe_simulator.money import written
 from stripe_simulator.pages.frame import button, error, page
 from stripe_simulator.resources import checkout_sessions
-from stripe_simulator.store import Store
+from stripe_simulator.store import Store, Transaction
 
 _SHOWN = (
     ("visa", "pays"),
@@ -37,7 +37,7 @@ class CheckoutPages:
         with self._store.transaction() as tx:
             session = tx.get(request.path_params["id"], "checkout.session")
             intent = tx.get((session or {}).get("payment_intent") or (session or {}).get("setup_intent") or "")
-        return self._page(session, intent)
+            return self._page(tx, session, intent)
 
     async def pay(self, request: Request) -> Response:
         """POST of the form: pay with the card, and go where the answer leads."""
@@ -46,16 +46,16 @@ class CheckoutPages:
         with self._store.transaction() as tx:
             session = tx.get(id, "checkout.session")
             if session is None or session["status"] != "open":
-                return self._page(session, None)
+                return self._page(tx, session, None)
             card = _card(given)
             if isinstance(card, str):
-                return self._page(session, None, card)
+                return self._page(tx, session, None, card)
             intent = checkout_sessions.pay(tx, session, card)
-            session = tx.need("checkout.session", id)
+            answer = self._page(tx, tx.need("checkout.session", id), intent)
         self._committed()
         if intent["status"] == "requires_action":
             return RedirectResponse(f"{self._store.settings.public_url}/challenge/{intent['id']}", 303)
-        return self._page(session, intent)
+        return answer
 
     async def show_challenge(self, request: Request) -> Response:
         """GET of a challenge: two buttons while it is open."""
@@ -82,10 +82,11 @@ class CheckoutPages:
             except Refusal as refusal:
                 return page("3-D Secure", error(str(refusal)), 409)
             session = tx.get(tx.hidden(id).get("session", ""), "checkout.session")
+            answer = self._page(tx, session, intent)
         self._committed()
         if session:
             if session["status"] == "complete":
-                return self._page(session, intent)
+                return answer
             return RedirectResponse(f"{self._store.settings.public_url}/checkout/{session['id']}", 303)
         back = (before["next_action"].get("redirect_to_url") or {}).get("return_url")
         if back is None:
@@ -98,7 +99,7 @@ class CheckoutPages:
         }
         return RedirectResponse(f"{back}{'&' if '?' in back else '?'}{urlencode(told)}", 303)
 
-    def _page(self, session: Json | None, intent: Json | None, problem: str | None = None) -> Response:
+    def _page(self, tx: Transaction, session: Json | None, intent: Json | None, problem: str | None = None) -> Response:
         if session is None:
             return page("Nothing here", "<p>This checkout does not exist.</p>", 404)
         back = session["cancel_url"]
@@ -113,7 +114,7 @@ class CheckoutPages:
         return page(
             "Checkout",
             (error(problem) if problem else "")
-            + f"<p><strong>{escape(_sum(session))}</strong></p>"
+            + f"<p>{_what(tx, session)}<strong>{escape(_sum(session))}</strong></p>"
             + f'<form method="post">{_FIELDS}{button(label)}</form>{link}{_HINTS}',
         )
 
@@ -121,6 +122,13 @@ class CheckoutPages:
 def _sum(of: Json) -> str:
     amount = of.get("amount_total", of.get("amount"))
     return "" if amount is None else written(amount, of["currency"])
+
+
+def _what(tx: Transaction, session: Json) -> str:
+    """What is paid for, as the seller named it."""
+    items = tx.hidden(session["id"]).get("items") or []
+    named = [(item["price_data"].get("product_data") or {}).get("name") for item in items]
+    return "".join(f"{escape(name)}<br>" for name in named if name)
 
 
 _FIELDS = """

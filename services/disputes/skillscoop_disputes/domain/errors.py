@@ -5,6 +5,7 @@ Refusal
 ├── NotYours       somebody else's move (`code`)
 ├── WrongState     nobody's move in this state (`state`, `allowed` moves)
 ├── Blocked        the right person and state, but something is in the way (`code`)
+├── NotHeardOf     money on a milestone that nobody here knows of, perhaps not yet
 ├── NoAgent        a case is given to somebody who is not known to work on disputes
 └── SplitInvalid   a split that does not fit the disputed money (`problems`)
 """
@@ -43,6 +44,10 @@ class Blocked(Refusal):
 
     code: str
     detail: str
+
+
+class NotHeardOf(Refusal):
+    """A form names a milestone on which we never heard of money: it has none, or the event is on its way."""
 
 
 class NoAgent(Refusal):

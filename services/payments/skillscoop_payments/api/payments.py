@@ -82,8 +82,9 @@ async def get_payment(payment_id: str, read: Read) -> Response:
 
 @router.get("/v1/returned", response_class=HTMLResponse, summary="Back from Stripe's page")
 async def back_from_provider() -> HTMLResponse:
-    """Where people come back to when nobody named another place. The truth about their payment is not here."""
+    """Where people come back to when nobody named another place. Whether they paid, or went
+    back without paying, is not known here."""
     return HTMLResponse(
         "<!doctype html><html lang=en><meta charset=utf-8><title>SkillScoop</title>"
-        "<p>Thank you. You can close this page; SkillScoop shows how it goes on.</p></html>"
+        "<p>You can close this page; SkillScoop shows how it goes on.</p></html>"
     )
