@@ -17,6 +17,7 @@ from skillscoop_chassis.settings import ServiceSettings
 
 from skillscoop_cli.docs_page import nginx_locations
 from skillscoop_cli.documents.applications import applications
+from skillscoop_cli.documents.configuration import configuration
 from skillscoop_cli.embedded.composition import SERVICES, settings_class
 from skillscoop_cli.embedded.dispatch import paths_of
 from skillscoop_cli.embedded.joined import merge_openapi
@@ -63,6 +64,7 @@ def documents() -> dict[Path, str]:
     return {
         Path("docs/openapi.json"): _text(merged),
         Path("docs/problems.md"): _PROBLEMS + "".join(_problem_rows()),
+        Path("docs/configuration.md"): configuration(),
         Path("docs/production.md"): _PRODUCTION + "".join(_production_rows()),
         Path("deploy/gateway/openapi.json"): json.dumps(public, ensure_ascii=False, separators=(",", ":")) + "\n",
         Path("deploy/gateway/routes.conf"): nginx_routes({name: paths_of(app) for name, app in apps.items()}),

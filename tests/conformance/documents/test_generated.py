@@ -1,9 +1,12 @@
 """Documents made from the code are what the code would make now."""
 
 import json
+import re
 from pathlib import Path
 
+from skillscoop_chassis.settings import ServiceSettings
 from skillscoop_cli.documents import generate
+from skillscoop_cli.embedded.composition import SERVICES, settings_class
 from skillscoop_cli.gateway import nginx_routes, path_pattern
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,3 +36,15 @@ def test_clients_are_not_shown_operators_routes() -> None:
     document = json.loads((ROOT / "deploy/gateway/openapi.json").read_text())
     assert "/v1/contracts" in document["paths"]
     assert not [path for path in document["paths"] if path.startswith("/v1/admin/")]
+
+
+def test_the_configuration_reference_names_every_setting() -> None:
+    """Given the settings of all services, then each stands in the reference once, and no secret's value does."""
+    text = (ROOT / "docs/configuration.md").read_text()
+    shown = re.findall(r"^\| `([A-Z_]+)` ", text, re.MULTILINE)
+    common = set(ServiceSettings.model_fields)
+    own = [name for service in SERVICES for name in settings_class(service).model_fields if name not in common]
+
+    assert sorted(shown) == sorted(name.upper() for name in (*common, *own))
+    assert "development-only" not in text
+    assert "sk_test" not in text

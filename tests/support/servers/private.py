@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from tests.support.ports import free_ports
 
 START_SECONDS = 60
@@ -139,8 +141,7 @@ class PrivatePostgres:
     def kill(self) -> None:
         """kill -9 of the postmaster and its children."""
         pid = self.pid()
-        children = _run(["ps", "-o", "pid=", "--ppid", str(pid)], None).split()
-        every = (pid, *map(int, children))
+        every = (pid, *(child.pid for child in psutil.Process(pid).children()))
         for each in every:
             os.kill(each, signal.SIGKILL)
         for each in every:
