@@ -23,7 +23,7 @@ BUILT_HERE = "skillscoop/"
 
 def outside_images() -> list[str]:
     """The images that are not built from this tree: those compose starts, and those it builds on."""
-    named = re.findall(r"(?:image: |_IMAGE: )(\S+)$", COMPOSE.read_text(), re.MULTILINE)
+    named = re.findall(r"^ +(?:image: |[A-Z]+_IMAGE: )(\S+)$", COMPOSE.read_text(), re.MULTILINE)
     named = [re.sub(r"^\$\{[A-Z]+_IMAGE:-([^}]+)\}$", r"\1", name) for name in named]
     return sorted({name for name in named if not name.startswith(BUILT_HERE)})
 
