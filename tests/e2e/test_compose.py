@@ -19,6 +19,8 @@ from tests.support.servers.found import docker_answers
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 BUILT_HERE = "skillscoop/"
+PROJECT = f"skillscooptest{os.getpid()}"
+"""A project of this run's own: what another run keeps, or was killed over, is none of its business."""
 
 
 def outside_images() -> list[str]:
@@ -31,7 +33,7 @@ def outside_images() -> list[str]:
 def compose(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """One compose command on a project of this test's own."""
     return subprocess.run(
-        ["docker", "compose", "--project-name", "skillscooptest", "--file", str(COMPOSE), *arguments],
+        ["docker", "compose", "--project-name", PROJECT, "--file", str(COMPOSE), *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,
