@@ -27,7 +27,7 @@ async def fee(job: Job) -> AsyncIterator[Json]:
         ("jpy", 1_001, 333, 293),  # 10 % of 333 is 33.3, which is 33, and 7
         ("jpy", 1_001, 335, 294),  # 10 % of 335 is 33.5, which is 34, and 7
         ("usd", 10_001, 3_335, 2_501),  # 333.5 is 334, and 500
-        ("kwd", 12_340, 6_170, 5_503),  # 617, and 50
+        ("kwd", 12_340, 6_170, 5_500),  # 667, in whole tens
         ("usd", 10_001, 300, 0),  # the fee would be 530: it takes the share and no more
         ("usd", 10_001, 1, 0),
         ("jpy", 1_001, 1_000, 893),

@@ -67,18 +67,29 @@ def round_half_up(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
-def share(total: int, bps: int) -> tuple[int, int]:
+def step_of(currency: str) -> int:
+    """The minor units in whole numbers of which amounts of this currency go through the card networks."""
+    known = CURRENCIES.get(currency)
+    return known.step if known is not None else 1
+
+
+def share(total: int, bps: int, currency: str) -> tuple[int, int]:
     """Split `total` minor units: the first part is `bps` ten-thousandths, rounded half up; the second is the rest.
 
-    The parts always add up to `total`.
+    The parts always add up to `total`, and are in whole steps of the currency where the total is.
     """
-    first = round_half_up(total * bps, BPS)
+    step = step_of(currency)
+    first = min(round_half_up(total * bps, BPS * step) * step, total)
     return first, total - first
 
 
-def fee_of(to_freelancer: int, bps: int, fixed: int) -> int:
-    """The platform's fee in minor units on what the freelancer is given: never more than all of it."""
-    return min(round_half_up(to_freelancer * bps, BPS) + fixed, to_freelancer)
+def fee_of(to_freelancer: int, bps: int, fixed: int, currency: str) -> int:
+    """The platform's fee in minor units on what the freelancer is given: never more than all of it.
+
+    It is in whole steps of the currency, so that what is left can be transferred.
+    """
+    step = step_of(currency)
+    return min(round_half_up(to_freelancer * bps + fixed * BPS, BPS * step) * step, to_freelancer)
 
 
 def format_money(money: Money) -> str:

@@ -49,7 +49,7 @@ async def file_form(tx: Transaction, form: Form, actor: Actor) -> Dispute:
     known = await projections.milestones(tx, form.contract_id)
     claimed = [one["milestone_id"] for one in known if one["dispute_id"] is not None]
     held = {one["milestone_id"]: one["held"] for one in known}
-    concerned = milestones_of_form(form.milestone_ids, form.desired, held, claimed)
+    concerned = milestones_of_form(form.milestone_ids, form.desired, held, claimed, contract["currency"])
     dispute = Dispute(
         id=new_id(PREFIXES["dispute"]),
         contract_id=form.contract_id,

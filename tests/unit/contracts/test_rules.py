@@ -81,7 +81,7 @@ def test_a_price_lies_in_its_currencys_range_and_above_its_fee(currency: str, am
     fine = (
         known.minimum <= amount <= known.maximum
         and amount % known.step == 0
-        and amount > policy.fee_rule(currency).of(amount)
+        and amount > policy.fee_rule(currency).of(amount, currency)
     )
     stated = Terms("A job", currency, (line(amount=amount),))
     if fine:

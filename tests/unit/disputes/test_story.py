@@ -181,12 +181,12 @@ HELD = {"ms_1": 7_000, "ms_2": 3_000, "ms_3": 0}
 
 
 def test_a_form_without_milestones_is_about_all_held_money() -> None:
-    assert milestones_of_form(None, (), HELD, []) == ("ms_1", "ms_2")
-    assert milestones_of_form(None, (), HELD, ["ms_1"]) == ("ms_2",)
+    assert milestones_of_form(None, (), HELD, [], "usd") == ("ms_1", "ms_2")
+    assert milestones_of_form(None, (), HELD, ["ms_1"], "usd") == ("ms_2",)
 
 
 def test_a_form_may_name_milestones() -> None:
-    assert milestones_of_form(("ms_1", "ms_3"), (Share("ms_1", 7_000),), HELD, []) == ("ms_1", "ms_3")
+    assert milestones_of_form(("ms_1", "ms_3"), (Share("ms_1", 7_000),), HELD, [], "usd") == ("ms_1", "ms_3")
 
 
 @pytest.mark.parametrize(
@@ -202,15 +202,17 @@ def test_a_form_needs_held_money_that_nobody_disputes_yet(
     asked: tuple[str, ...] | None, claimed: tuple[str, ...], code: str
 ) -> None:
     with pytest.raises(Blocked, match=code):
-        milestones_of_form(asked, (), HELD, claimed)
+        milestones_of_form(asked, (), HELD, claimed, "usd")
     with pytest.raises(Blocked, match="nothing_held"):
-        milestones_of_form(None, (), {}, ())
+        milestones_of_form(None, (), {}, (), "usd")
 
 
 def test_a_form_about_unknown_milestones_or_too_much_money_is_invalid() -> None:
     with pytest.raises(SplitInvalid):
-        milestones_of_form(("ms_9",), (), HELD, ())
+        milestones_of_form(("ms_9",), (), HELD, (), "usd")
     with pytest.raises(SplitInvalid):
-        milestones_of_form(("ms_1",), (Share("ms_1", 7_001),), HELD, ())
+        milestones_of_form(("ms_1",), (Share("ms_1", 7_001),), HELD, (), "usd")
     with pytest.raises(SplitInvalid):
-        milestones_of_form(("ms_1",), (Share("ms_2", 1),), HELD, ())
+        milestones_of_form(("ms_1",), (Share("ms_2", 1),), HELD, (), "usd")
+    with pytest.raises(SplitInvalid):
+        milestones_of_form(("ms_1",), (Share("ms_1", 6_995),), HELD, (), "kwd")

@@ -66,7 +66,7 @@ def test_a_message_id_floor_lies_between_older_and_newer_ids() -> None:
 
 @given(total=st.integers(0, 99_999_999), bps=st.integers(0, 10_000))
 def test_parts_add_up_and_the_first_is_rounded_half_up(total: int, bps: int) -> None:
-    first, rest = share(total, bps)
+    first, rest = share(total, bps, "usd")
     assert first + rest == total
     assert 0 <= first <= total
     assert abs(first * 10_000 - total * bps) <= 5_000
@@ -76,18 +76,32 @@ def test_parts_add_up_and_the_first_is_rounded_half_up(total: int, bps: int) -> 
     ("total", "bps", "first"), [(1, 5000, 1), (3, 5000, 2), (333, 3333, 111), (100, 125, 1), (150, 100, 2)]
 )
 def test_half_goes_up(total: int, bps: int, first: int) -> None:
-    assert share(total, bps)[0] == first
+    assert share(total, bps, "usd")[0] == first
 
 
 @given(to_freelancer=st.integers(0, 99_999_999), bps=st.integers(0, 10_000), fixed=st.integers(0, 1_000_000))
 def test_a_fee_is_never_more_than_what_is_given(to_freelancer: int, bps: int, fixed: int) -> None:
-    assert 0 <= fee_of(to_freelancer, bps, fixed) <= to_freelancer
+    assert 0 <= fee_of(to_freelancer, bps, fixed, "usd") <= to_freelancer
 
 
 def test_a_fee_is_its_share_and_its_fixed_part() -> None:
-    assert fee_of(10_000, 250, 30) == 280
-    assert fee_of(20, 250, 30) == 20
-    assert fee_of(0, 250, 30) == 0
+    assert fee_of(10_000, 250, 30, "usd") == 280
+    assert fee_of(20, 250, 30, "usd") == 20
+    assert fee_of(0, 250, 30, "usd") == 0
+
+
+@given(tens=st.integers(0, 9_999_999), bps=st.integers(0, 10_000), fixed=st.integers(0, 1_000_000))
+def test_shares_and_fees_of_three_decimal_currencies_end_in_zero(tens: int, bps: int, fixed: int) -> None:
+    """Given whole tens of fils, when they are split or a fee is taken, then every part is whole tens again."""
+    total = tens * 10
+    fee, parts = fee_of(total, bps, fixed, "kwd"), share(total, bps, "kwd")
+    assert [amount % 10 for amount in (fee, total - fee, *parts)] == [0, 0, 0, 0]
+    assert 0 <= fee <= total and sum(parts) == total and min(parts) >= 0
+
+
+def test_a_fee_is_rounded_to_the_step_of_its_currency_once() -> None:
+    assert fee_of(6_170, 1_000, 50, "kwd") == 670
+    assert share(6_170, 3_333, "kwd") == (2_060, 4_110)
 
 
 @pytest.mark.parametrize(

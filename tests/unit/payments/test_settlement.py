@@ -134,3 +134,14 @@ def test_what_only_a_person_can_resolve_is_told_first() -> None:
     facts = settlements.refund_seen(settlement, pending)
     assert not any(isinstance(fact, settlements.Blocked) for fact in facts)
     assert after(settlement, facts).blocked_reason == "payee_not_ready"
+
+
+def test_parts_and_fees_of_a_three_decimal_currency_are_in_whole_tens() -> None:
+    """Given dinars, of which Stripe moves whole tens of fils only, when they are split, then the fee leaves whole
+    tens to transfer, and parts that are not whole tens are refused."""
+    about = replace(ABOUT, currency="kwd")
+    given = {"held": 12_340, "bps": 1_000, "fixed": 50}
+    settlement = settlements.decide("stl_1", "pay_1", about, to_freelancer=6_170, to_client=6_170, **given)
+    assert (settlement.fee, settlement.net) == (670, 5_500)
+    with pytest.raises(SplitDoesNotMatch):
+        settlements.decide("stl_1", "pay_1", about, to_freelancer=6_175, to_client=6_165, **given)

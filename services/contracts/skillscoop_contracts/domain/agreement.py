@@ -173,7 +173,7 @@ def _within_fee(contract: Contract, policy: Policy) -> list[dict[str, object]]:
     return [
         {"milestone_id": milestone.id, "state": milestone.state, "fields": ["amount"]}
         for milestone in contract.listed
-        if milestone.amount <= fee.of(milestone.amount)
+        if milestone.amount <= fee.of(milestone.amount, contract.currency)
     ]
 
 

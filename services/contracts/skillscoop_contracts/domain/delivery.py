@@ -156,7 +156,7 @@ def settle(
         id=settlement_id,
         to_freelancer=to_freelancer,
         to_client=milestone.held - to_freelancer,
-        fee=contract.fee_rule.of(to_freelancer),
+        fee=contract.fee_rule.of(to_freelancer, contract.currency),
         reason=reason,
         decided_by=decided_by,
         decided_at=now,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
+from skillscoop_messages.money import step_of
+
 from skillscoop_contracts.domain.contract import (
     HOLDING,
     SYSTEM,
@@ -228,6 +230,8 @@ def _cannot_settle(
         return Unsettled(milestone_id, milestone.state, milestone.held, "named_twice")
     if not 0 <= share <= milestone.held:
         return Unsettled(milestone_id, milestone.state, milestone.held, "share_out_of_range")
+    if share % step_of(contract.currency):
+        return Unsettled(milestone_id, milestone.state, milestone.held, "share_not_in_steps")
     return None
 
 

@@ -16,9 +16,9 @@ class FeeRule:
     fixed: int
     policy_version: int
 
-    def of(self, to_freelancer: int) -> int:
+    def of(self, to_freelancer: int, currency: str) -> int:
         """The fee in minor units on a share of `to_freelancer`: half-up, never more than the share itself."""
-        return fee_of(to_freelancer, self.bps, self.fixed)
+        return fee_of(to_freelancer, self.bps, self.fixed, currency)
 
 
 @dataclass(frozen=True, slots=True)

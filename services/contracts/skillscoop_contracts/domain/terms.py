@@ -102,7 +102,7 @@ def check_terms(terms: Terms, known: Mapping[str, Line], policy: Policy, now: da
         elif line.amount % currency.step:
             detail = f"Amounts in {currency.code} are multiples of {currency.step} minor units."
             problems.append(TermsProblem(f"{at}/amount", "amount_step", detail))
-        elif line.amount <= fee.of(line.amount):
+        elif line.amount <= fee.of(line.amount, terms.currency):
             detail = "The price must be larger than the fee on it."
             problems.append(TermsProblem(f"{at}/amount", "amount_within_fee", detail))
         before = known.get(line.id)

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from skillscoop_messages.money import step_of
+
 from skillscoop_disputes.domain.errors import SplitInvalid, SplitProblem
 
 Reason = Literal["work_quality", "not_delivered", "late", "scope", "payment", "communication", "other"]
@@ -204,8 +206,8 @@ def part_of(dispute: Dispute, actor: Actor) -> Part | None:
     return named.get(actor.id, Part.SUPPORT)
 
 
-def check_split(split: Iterable[Share], held: Mapping[str, int], *, whole: bool = True) -> None:
-    """Raise SplitInvalid unless each share lies within what is held on its milestone.
+def check_split(split: Iterable[Share], held: Mapping[str, int], currency: str, *, whole: bool = True) -> None:
+    """Raise SplitInvalid unless each share lies within what is held on its milestone, in steps of the currency.
 
     `held` maps milestone ids to minor units. With `whole` every milestone must be named, exactly once.
     """
@@ -218,6 +220,9 @@ def check_split(split: Iterable[Share], held: Mapping[str, int], *, whole: bool 
             problems.append(SplitProblem(index, "milestone_repeated", "This milestone is named twice."))
         elif not 0 <= share.to_freelancer <= held[share.milestone_id]:
             problems.append(SplitProblem(index, "more_than_held", "The share must lie between 0 and what is held."))
+        elif share.to_freelancer % step_of(currency):
+            detail = f"Amounts in {currency} are multiples of {step_of(currency)} minor units."
+            problems.append(SplitProblem(index, "amount_step", detail))
         seen.add(share.milestone_id)
     if whole and held.keys() - seen:
         problems.append(SplitProblem(None, "milestone_missing", "Every disputed milestone needs a share."))

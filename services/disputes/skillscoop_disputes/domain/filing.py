@@ -9,7 +9,11 @@ from skillscoop_disputes.domain.errors import Blocked, NotHeardOf, SplitInvalid,
 
 
 def milestones_of_form(
-    asked: tuple[str, ...] | None, desired: tuple[Share, ...], held: Mapping[str, int], claimed: Collection[str]
+    asked: tuple[str, ...] | None,
+    desired: tuple[Share, ...],
+    held: Mapping[str, int],
+    claimed: Collection[str],
+    currency: str,
 ) -> tuple[str, ...]:
     """The milestones a form is about as far as we know: those it names, else all that hold money.
 
@@ -33,5 +37,5 @@ def milestones_of_form(
     free = tuple(one for one in wanted if one not in claimed)
     if not free or (asked is not None and len(free) < len(asked)):
         raise Blocked("already_disputed", "A milestone can only be in one open dispute.")
-    check_split(desired, {one: held[one] for one in free}, whole=False)
+    check_split(desired, {one: held[one] for one in free}, currency, whole=False)
     return free

@@ -87,7 +87,7 @@ def _confirm(dispute: Dispute, wish: ask.Confirm, actor: Actor, now: datetime) -
 
 
 def _answer(dispute: Dispute, wish: ask.AnswerForm, actor: Actor, now: datetime) -> Facts:
-    check_split(wish.desired, held(dispute), whole=False)
+    check_split(wish.desired, held(dispute), dispute.currency, whole=False)
     return [fact.Answered(Answer(wish.statement, wish.desired, now))]
 
 
@@ -114,7 +114,7 @@ def _assigned(dispute: Dispute, agent: str | None, second: str | None) -> Facts:
 
 
 def _propose(dispute: Dispute, wish: ask.Propose, actor: Actor, now: datetime) -> Facts:
-    check_split(wish.split, held(dispute))
+    check_split(wish.split, held(dispute), dispute.currency)
     expires_at = now + timedelta(days=dispute.rules.proposal_days if dispute.rules else 0)
     number = dispute.proposals + 1
     return [fact.Proposed(Proposal(number, wish.split, wish.reasons, str(actor.id), now, expires_at))]
@@ -132,7 +132,7 @@ def _accept(dispute: Dispute, wish: ask.AcceptProposal, actor: Actor, now: datet
 
 
 def _decide(dispute: Dispute, wish: ask.Decide, actor: Actor, now: datetime) -> Facts:
-    check_split(wish.split, held(dispute))
+    check_split(wish.split, held(dispute), dispute.currency)
     decision = Decision(dispute.decisions + 1, wish.split, wish.reasons, str(actor.id), now, accepted=False)
     if dispute.rules is None or dispute.disputed_amount > dispute.rules.second_approval_amount:
         return [fact.DecisionMade(replace(decision, outcome="pending"))]

@@ -16,8 +16,6 @@ from skillscoop_payments.api.shapes import (
     PayoutAccountView,
 )
 from skillscoop_payments.domain.errors import CountryIsSettled
-from skillscoop_payments.domain.observations import AccountSeen
-from skillscoop_payments.domain.operation import Done
 from skillscoop_payments.domain.payout_account import next_moves
 from skillscoop_payments.gateway import Gateway, Unreachable
 from skillscoop_payments.repository import accounts as rows
@@ -123,7 +121,7 @@ async def make_onboarding_link(read: Read, body: OnboardingLinkRequest | None = 
             "payout_account_closed", "Stripe closed this account.", state=row["state"], version=row["version"]
         )
     gateway: Gateway = office_of(read).gateway
-    account_ref = row["account_ref"] or await _made_now(gateway, operation)
+    account_ref = row["account_ref"] or await onboarding.made_now(read.service.database, gateway, operation)
     if account_ref is None:
         raise unavailable("The account is being made; ask again in a moment.", 1)
     fallback = office_of(read).return_url
@@ -132,15 +130,3 @@ async def make_onboarding_link(read: Read, body: OnboardingLinkRequest | None = 
     except Unreachable as error:
         raise unavailable("Stripe cannot be reached; please ask again.", 2) from error
     return read.reply(OnboardingLinkView(url=link.url, expires_at=link.expires_at))
-
-
-async def _made_now(gateway: Gateway, operation: RowMapping | None) -> str | None:
-    """The account of an operation that nobody has finished yet, made while the person waits.
-
-    The same key and parameters as the worker's: whoever comes first makes it, the other is told the same. Only the
-    worker writes it down.
-    """
-    if operation is None or operation["state"] != "pending" or operation["search_first"]:
-        return None
-    outcome = await gateway.send(operations.to_operation(operation))
-    return outcome.seen.ref if isinstance(outcome, Done) and isinstance(outcome.seen, AccountSeen) else None

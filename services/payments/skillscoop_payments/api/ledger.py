@@ -103,7 +103,7 @@ async def quote(body: QuoteRequest, work: Change) -> Response:
     policy = await projections.fee_policy(tx)
     if policy is None:
         raise unavailable("The fees are not known here yet.", 2)
-    fee = fee_of(body.amount, policy["bps"], int(policy["fixed"].get(body.currency, 0)))
+    fee = fee_of(body.amount, policy["bps"], int(policy["fixed"].get(body.currency, 0)), body.currency)
     return await work.reply(
         QuoteView(
             amount=MoneyView(amount=body.amount, currency=body.currency),

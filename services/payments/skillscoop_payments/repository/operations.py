@@ -8,7 +8,7 @@ from skillscoop_messages.context import Story
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.picking import picked
-from sqlalchemy import ColumnElement, RowMapping, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, exists, func, literal, select, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -115,6 +115,13 @@ def claimed(now: ColumnElement[Any]) -> Mapping[str, ColumnElement[Any]]:
         "unanswered_at": func.coalesce(_T.tried_at, _T.unanswered_at),
         "tried_at": now,
     }
+
+
+async def begin_try(tx: Transaction, operation_id: str) -> bool:
+    """Write down that a try begins without a claim; False where the call is no longer pending."""
+    statement = update(STRIPE_OPERATIONS).where(_T.id == operation_id, _T.state == "pending")
+    result = await tx.execute(statement.values(**claimed(literal(tx.wall(), _T.tried_at.type))))
+    return result.rowcount == 1
 
 
 def to_operation(row: RowMapping) -> Operation:

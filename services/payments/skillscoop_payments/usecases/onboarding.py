@@ -5,14 +5,16 @@ from datetime import datetime
 
 from skillscoop_messages import later, outbox
 from skillscoop_messages.context import current_story
-from skillscoop_messages.database import Transaction
+from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.ids import new_id
 from sqlalchemy import RowMapping
 
 from skillscoop_payments.domain import payout_account as accounts
 from skillscoop_payments.domain.errors import CountryIsSettled
 from skillscoop_payments.domain.observations import AccountSeen
+from skillscoop_payments.domain.operation import Done, Send, next_step
 from skillscoop_payments.domain.payout_account import PayoutAccount
+from skillscoop_payments.gateway import Gateway
 from skillscoop_payments.publish import account_event
 from skillscoop_payments.repository import accounts as account_rows
 from skillscoop_payments.repository import alerts, operations
@@ -56,6 +58,22 @@ async def _of_user(tx: Transaction, user_id: str) -> RowMapping:
     row = await account_rows.of_user(tx, user_id)
     assert row is not None, "it has just been written"
     return row
+
+
+async def made_now(database: Database, gateway: Gateway, row: RowMapping | None) -> str | None:
+    """The account of a call nobody has finished yet, made while the person waits; None where that cannot be.
+
+    The same key and parameters as the executor's: whoever comes first makes it, the other is told the same. Only the
+    executor writes the account down; that this try began is written first, as for every other one.
+    """
+    if row is None or row["state"] != "pending":
+        return None
+    operation = operations.to_operation(row)
+    async with database.begin() as tx:
+        if next_step(operation, tx.wall()) != Send() or not await operations.begin_try(tx, operation.id):
+            return None
+    outcome = await gateway.send(operation)
+    return outcome.seen.ref if isinstance(outcome, Done) and isinstance(outcome.seen, AccountSeen) else None
 
 
 async def seen(tx: Transaction, office: Office, row: RowMapping, look: AccountSeen) -> None:

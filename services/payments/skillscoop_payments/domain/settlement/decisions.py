@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
-from skillscoop_messages.money import fee_of
+from skillscoop_messages.money import fee_of, step_of
 
 from skillscoop_payments.domain.errors import (
     IllegalMove,
@@ -51,8 +51,10 @@ def decide(
 ) -> Settlement:
     """A new settlement of what is held; the fee is `bps` ten-thousandths plus `fixed`, at most the whole share.
 
-    Raises SplitDoesNotMatch unless the parts are not negative and add up to `held`.
+    Raises SplitDoesNotMatch unless the parts are not negative, in whole steps of the currency, and add up to `held`.
     """
+    if to_freelancer % step_of(about.currency) or to_client % step_of(about.currency):
+        raise SplitDoesNotMatch(f"{to_freelancer} and {to_client} are not in whole steps of {about.currency}")
     if min(to_freelancer, to_client) < 0 or to_freelancer + to_client != held:
         raise SplitDoesNotMatch(f"{to_freelancer} and {to_client} do not make up the {held} held")
     return Settlement(
@@ -62,7 +64,7 @@ def decide(
         "decision",
         to_freelancer,
         to_client,
-        fee_of(to_freelancer, bps, fixed),
+        fee_of(to_freelancer, bps, fixed, about.currency),
         transfer="waiting" if to_freelancer else "none",
         refund="waiting" if to_client else "none",
     )
