@@ -113,9 +113,12 @@ async def seen(tx: Transaction, office: Office, row: RowMapping, look: PaymentSe
 
 async def _second_seen(tx: Transaction, office: Office, row: RowMapping, payment: Payment, look: PaymentSeen) -> None:
     """A second object for the same payment: it gets a payment of its own, which is closed or given back."""
-    column, ref = ("checkout_ref", look.checkout_ref) if look.intent_ref is None else ("intent_ref", look.intent_ref)
+    ref = look.checkout_ref or look.intent_ref
     assert ref is not None, "what is there has a reference"
-    known = await payment_rows.locked(tx, column, ref)
+    known = None
+    for column, value in (("checkout_ref", look.checkout_ref), ("intent_ref", look.intent_ref)):
+        if known is None and value is not None:
+            known = await payment_rows.locked(tx, column, value)
     if known is None and look.status == "dead":
         return
     if known is None:

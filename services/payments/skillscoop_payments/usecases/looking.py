@@ -9,7 +9,7 @@ from skillscoop_messages.database import Database, Transaction
 from sqlalchemy import RowMapping
 
 from skillscoop_payments.domain.observations import AccountSeen, PaymentSeen, RefundSeen, Seen, TransferSeen
-from skillscoop_payments.domain.operation import wait_after
+from skillscoop_payments.domain.operation import Operation, wait_after
 from skillscoop_payments.gateway import Gateway, Unreachable
 from skillscoop_payments.repository import accounts as account_rows
 from skillscoop_payments.repository import operations
@@ -77,14 +77,14 @@ async def apply(tx: Transaction, office: Office, seen: Seen) -> bool:
             return await _payment(tx, office, seen)
         case TransferSeen():
             operation = await _operation(tx, office, seen)
-            if operation is None or operation["settlement_id"] is None:
+            if operation is None or operation.settlement_id is None:
                 return False
-            return await settling.transferred(tx, office, operation["settlement_id"], operation["id"], seen)
+            return await settling.transferred(tx, office, operation.settlement_id, operation.id, seen)
         case RefundSeen():
             operation = await _operation(tx, office, seen)
-            if operation is None or operation["settlement_id"] is None:
+            if operation is None or operation.settlement_id is None:
                 return False
-            return await settling.refund_seen(tx, office, operation["settlement_id"], operation["id"], seen)
+            return await settling.refund_seen(tx, office, operation.settlement_id, operation.id, seen)
         case AccountSeen():
             return await _account(tx, office, seen)
 
@@ -99,10 +99,11 @@ async def _payment(tx: Transaction, office: Office, seen: PaymentSeen) -> bool:
     return True
 
 
-async def _operation(tx: Transaction, office: Office, seen: TransferSeen | RefundSeen) -> RowMapping | None:
+async def _operation(tx: Transaction, office: Office, seen: TransferSeen | RefundSeen) -> Operation | None:
     if seen.origin.environment != office.environment or seen.origin.operation_id is None:
         return None
-    return await operations.one(tx, seen.origin.operation_id)
+    row = await operations.one(tx, seen.origin.operation_id)
+    return operations.to_operation(row) if row is not None else None
 
 
 async def _account(tx: Transaction, office: Office, seen: AccountSeen) -> bool:

@@ -15,12 +15,13 @@ async def retry(tx: Transaction, office: Office, row: RowMapping) -> None:
     Raises NothingToRetry where it was carried out or refused for good, RefundStillOut while a refund that broke has
     not come back to our balance, PayeeNotReady while a transfer cannot be received.
     """
-    if row["state"] == "pending":
-        await operations.write(tx, row["id"], due_at=tx.wall())
-    elif row["kind"] == "create_refund":
-        await settling.refund_again(tx, office, row["settlement_id"])
-    elif row["kind"] == "create_transfer" and row["state"] == "refused":
-        await settling.transfer_again(tx, office, row["settlement_id"])
+    operation = operations.to_operation(row)
+    if operation.state == "pending":
+        await operations.write(tx, operation.id, due_at=tx.wall())
+    elif operation.kind == "create_refund" and operation.settlement_id is not None:
+        await settling.refund_again(tx, office, operation.settlement_id)
+    elif operation.kind == "create_transfer" and operation.state == "refused" and operation.settlement_id is not None:
+        await settling.transfer_again(tx, office, operation.settlement_id)
     else:
         raise NothingToRetry
     tx.after_commit(office.wake)
