@@ -10,14 +10,19 @@ from tests.acceptance.job import Job, Json
 POLICY = "/v1/admin/contracts/policy"
 
 
+async def change_fee(job: Job, bps: int, fixed: dict[str, int]) -> Json:
+    """Olga and a second operator change the fee; the policy as it is then."""
+    body = {"fee": {"bps": bps, "fixed": fixed}}
+    await job.done(job.cast.olga, "PUT", POLICY, body)
+    return await job.done(job.world.cast().olga, "PUT", POLICY, body)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def fee(job: Job) -> AsyncIterator[Json]:
     """Contracts approved now have a fee of 10 % and something."""
-    olga = job.cast.olga
-    fixed = {"jpy": 7, "usd": 500, "kwd": 50}
-    policy = await job.done(olga, "PUT", POLICY, {"fee": {"bps": 1_000, "fixed": fixed}})
+    policy = await change_fee(job, 1_000, {"jpy": 7, "usd": 500, "kwd": 50})
     yield policy["fee"]
-    await job.done(olga, "PUT", POLICY, {"fee": {"bps": 0, "fixed": {}}})
+    await change_fee(job, 0, {})
 
 
 @pytest.mark.usefixtures("fee")
@@ -59,11 +64,10 @@ async def test_a_price_within_the_fee_is_refused(job: Job, fee: Json) -> None:
 
 async def test_a_fee_counts_for_what_is_approved_after_it(job: Job) -> None:
     await job.ready(40_000)
-    olga = job.cast.olga
-    await job.done(olga, "PUT", POLICY, {"fee": {"bps": 5_000, "fixed": {}}})
+    await change_fee(job, 5_000, {})
     try:
         assert (await job.release()).status_code == 202
         await job.becomes("released")
         assert await job.ledger() == {"charged": 40_000, "released": 40_000}
     finally:
-        await job.done(olga, "PUT", POLICY, {"fee": {"bps": 0, "fixed": {}}})
+        await change_fee(job, 0, {})

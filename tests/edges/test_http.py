@@ -194,3 +194,15 @@ async def test_problems_cannot_be_mistaken_for_pages(house: House) -> None:
     assert answer.header("content-type") == "application/problem+json"
     assert answer.header("x-content-type-options") == "nosniff"
     json.loads(answer.content)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_browsers_run_no_answer_and_put_none_in_a_frame(house: House, service: str) -> None:
+    """Given answers of every kind, pages included, when a browser shows one, then it is told what it may not do."""
+    paths = [DOORS[service], "/v1/nowhere", "/livez", *(["/v1/returned"] if service == "payments" else [])]
+    for path in paths:
+        answer = await get(house, service, path)
+        assert answer.header("x-frame-options") == "DENY", path
+        assert answer.header("referrer-policy") == "no-referrer"
+        policy = str(answer.header("content-security-policy"))
+        assert policy.startswith("default-src 'none'") and "frame-ancestors 'none'" in policy

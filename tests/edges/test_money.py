@@ -125,8 +125,30 @@ async def test_currencies_nobody_settles_in(house: House, code: Any) -> None:
     assert house.changed() == []
 
 
+async def test_a_change_of_fees_takes_two_operators(house: House) -> None:
+    """Given one operator who changes the fee, then nothing changes until another one sends the same."""
+    policy, fee = "/v1/admin/contracts/policy", {"fee": {"bps": 700}}
+    before = await house.done("olga", "GET", "/v1/policy")
+
+    first = await house.ask("olga", "PUT", policy, fee)
+    assert (first.status, first.json()["state"], first.json()["asked_by"]) == (202, "awaiting_second_operator", "olga")
+    assert (await house.done("olga", "GET", "/v1/policy")) == before
+    for who, body in (("olga", fee), ("otto", {"fee": {"bps": 701}})):
+        refused = await house.ask(who, "PUT", policy, body)
+        assert (refused.status, refused.code) == (409, "second_operator_differs")
+
+    changed = await house.done("otto", "PUT", policy, fee)
+    assert (changed["version"], changed["fee"]["bps"]) == (before["version"] + 1, 700)
+    acts = house.rows(
+        "contracts", "SELECT actor, action FROM audit_log WHERE subject = 'policy' ORDER BY id DESC LIMIT 2"
+    )
+    assert acts == [("otto", "change_policy"), ("olga", "ask_to_change_fee")]
+    await house.done("olga", "PUT", policy, {"review_days": 20})
+
+
 async def test_a_price_has_to_exceed_its_fee(house: House) -> None:
-    await house.done("olga", "PUT", "/v1/admin/contracts/policy", {"fee": {"fixed": {"usd": 500}}}, match="*")
+    for operator in ("olga", "otto"):
+        await house.done(operator, "PUT", "/v1/admin/contracts/policy", {"fee": {"fixed": {"usd": 500}}}, match="*")
     house.changed()
     draft = fitting(TABLE["create_contract"], {"reviewed": Scene("", [""], ())})
     refused = await house.ask("ada", "POST", "/v1/contracts", with_value(draft, "/milestones/0/amount", 500))

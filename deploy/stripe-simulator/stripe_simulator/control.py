@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -165,7 +166,9 @@ def routes(store: Store, committed: Callable[[], None]) -> list[Route]:
         async def play(request: Request) -> Response:
             try:
                 _check_caller(request, store)
-                given = _body(await request.body())
+                raw = await request.body()
+                _check_media_type(request, raw)
+                given = _body(raw)
                 with store.transaction() as tx:
                     done = action(tx, dict(request.path_params), given)
             except Refusal as refusal:
@@ -189,7 +192,11 @@ def _body(raw: bytes) -> Json:
 
 
 def _check_caller(request: Request, store: Store) -> None:
-    """Only this machine may play the world, unless the settings open the control plane."""
+    """Only this machine may play the world, unless the settings open the control plane, and no page of another site.
+
+    A page can have its name lead to this machine, and can send forms here; what it cannot do is name our host, leave
+    out its own origin, or send JSON without asking first.
+    """
     host = request.client.host if request.client else "127.0.0.1"
     try:
         near = ip_address(host).is_loopback
@@ -197,3 +204,31 @@ def _check_caller(request: Request, store: Store) -> None:
         near = True
     if not (near or store.settings.open_control):
         raise errors.Refusal(403, "invalid_request_error", "The control plane answers this machine only.")
+    asked = request.headers.get("host", "")
+    if not _is_ours(asked, store.settings.public_url):
+        raise errors.Refusal(403, "invalid_request_error", "The control plane does not answer under this name.")
+    origin = request.headers.get("origin")
+    if origin is not None and origin not in (f"http://{asked}", f"https://{asked}"):
+        raise errors.Refusal(403, "invalid_request_error", "The control plane answers no page of another site.")
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise errors.Refusal(403, "invalid_request_error", "The control plane answers no page of another site.")
+
+
+def _is_ours(asked: str, public_url: str) -> bool:
+    """Whether a Host header names us: an address, this machine, a container, or the host of our public address."""
+    name = urlsplit(f"//{asked}").hostname or ""
+    if not name or name == urlsplit(public_url).hostname or name == "localhost" or name.endswith(".localhost"):
+        return bool(name)
+    try:
+        ip_address(name)
+    except ValueError:
+        # Names without a dot are those of containers; no site of the internet has one.
+        return "." not in name
+    return True
+
+
+def _check_media_type(request: Request, raw: bytes) -> None:
+    sent = request.headers.get("content-type")
+    kind = (sent or "").partition(";")[0].strip().lower()
+    if kind != "application/json" and (raw or sent is not None):
+        raise errors.Refusal(415, "invalid_request_error", "The control plane takes application/json.")

@@ -1,5 +1,7 @@
 """The frame around every page; it says that this is not Stripe."""
 
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 
 from starlette.responses import HTMLResponse
@@ -18,6 +20,19 @@ button { margin: 1.2rem .5rem 0 0; padding: .6rem 1.2rem; font: inherit; border:
 """
 
 
+_STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
+HEADERS = {
+    "Cache-Control": "no-store",
+    # No word about where a form may lead: browsers hold it against the redirect to the shop as well.
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What a browser is told about every page: no scripts, in no frame, and the page's address is told to nobody."""
+
+
 def page(title: str, content: str, status: int = 200) -> HTMLResponse:
     """A whole page; `content` is HTML whose values are escaped already."""
     return HTMLResponse(
@@ -27,7 +42,7 @@ def page(title: str, content: str, status: int = 200) -> HTMLResponse:
         f'<header role="note">This is the Stripe simulator. It is not Stripe, and no money moves.</header>'
         f"<main><h1>{escape(title)}</h1>{content}</main></body></html>",
         status,
-        {"Cache-Control": "no-store"},
+        HEADERS,
     )
 
 

@@ -29,6 +29,13 @@ from skillscoop_chassis.sql.database import SqlDatabase
 LOG = logging.getLogger(__name__)
 ALWAYS_PUBLIC = ("/livez", "/readyz", "/metrics", "/openapi.json")
 
+FOR_BROWSERS = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+"""What a browser is told about every answer that says nothing else itself: run nothing, in no frame, tell nobody."""
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _FACTS = "skillscoop"
@@ -93,8 +100,10 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                own = {name for name, _ in message["headers"]}
                 message["headers"] = [
                     *(pair for pair in message["headers"] if pair[0] != b"cache-control"),
+                    *(pair for pair in FOR_BROWSERS if pair[0] not in own),
                     (b"x-request-id", request_id.encode()),
                     (b"cache-control", b"no-store"),
                     (b"x-content-type-options", b"nosniff"),

@@ -1,0 +1,22 @@
+"""The audit log takes new rows and nothing else.
+
+Revision ID: 0005
+Revises: 0004
+"""
+
+from alembic import op
+from skillscoop_chassis.append_only import refuse_changes
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    for statement in refuse_changes("audit_log", op.get_context().dialect.name):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("a database goes forward only")
