@@ -118,6 +118,7 @@ def _port(data: Path, port: int) -> Finding:
 
 def _migrations(data: Path) -> Finding:
     from skillscoop_chassis.migrations import NotAtHead, assert_at_head
+    from skillscoop_chassis.sql.urls import sqlite_url
     from sqlalchemy.exc import SQLAlchemyError
 
     from skillscoop_cli.embedded.composition import SERVICES, migrations_of
@@ -129,7 +130,7 @@ def _migrations(data: Path) -> Finding:
         file = folder.database(service)
         try:
             if file.exists():
-                assert_at_head(f"sqlite:///{file}", migrations_of(service))
+                assert_at_head(sqlite_url(file), migrations_of(service))
         except (NotAtHead, SQLAlchemyError):
             behind.append(service)
     return Finding(

@@ -128,13 +128,24 @@ def open_folder(path: Path) -> DataFolder:
     return folder
 
 
+def make_private(folder: DataFolder) -> None:
+    """Take everybody else's rights from the folder's files, but from the public keys, which containers read."""
+    for file in folder.path.rglob("*"):
+        if file == folder.jwks or file.is_symlink() or not file.is_file():
+            continue
+        about = file.stat()
+        if about.st_mode & 0o077 and about.st_uid == os.geteuid():
+            file.chmod(about.st_mode & ~0o077)
+
+
 def _writable(path: Path) -> bool:
     return os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _made(path: Path, mode: int) -> None:
     if not path.exists():
-        path.mkdir(mode=mode)
+        path.mkdir()
+        path.chmod(mode)
         _hand_over(path)
 
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 from skillscoop_chassis.production import lines_of
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.settings import ServiceSettings
+from skillscoop_chassis.sql.urls import sqlite_url
 from skillscoop_messages.clock import Clocks
 from skillscoop_messages.registry import SERVICES as NAMES
 from skillscoop_messages.transport.base import Transport
@@ -76,7 +77,7 @@ def settings_of(service: str, folder: DataFolder, url: str, simulator: str, secr
     which pages may call (CORS_ORIGINS) and which may be returned to (RETURN_URL_ORIGINS) comes from the caller.
     """
     common: dict[str, Any] = {
-        "database_url": SecretStr(f"sqlite:///{folder.database(service)}"),
+        "database_url": SecretStr(sqlite_url(folder.database(service))),
         "bus_url": SecretStr(f"embedded://{folder.bus}"),
         "jwks_file": folder.jwks,
         "jwks_url": None,

@@ -51,6 +51,7 @@ def _migrate(folder: DataFolder, service: str) -> None:
     killed in the middle of them must leave the old file, never half of a new one."""
     from alembic.util.exc import CommandError
     from skillscoop_chassis.migrations import migrate
+    from skillscoop_chassis.sql.urls import sqlite_url
     from sqlalchemy.exc import DatabaseError
 
     file = folder.database(service)
@@ -60,7 +61,7 @@ def _migrate(folder: DataFolder, service: str) -> None:
             leftover.unlink(missing_ok=True)
         if file.exists():
             _copied(file, copy)
-        migrate(f"sqlite:///{copy}", migrations_of(service))
+        migrate(sqlite_url(copy), migrations_of(service))
         _folded(copy)
         copy.replace(file)
     except (CommandError, DatabaseError, sqlite3.DatabaseError) as error:

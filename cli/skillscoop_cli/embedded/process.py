@@ -20,6 +20,7 @@ LOG_BYTES = 20_000_000
 
 def host(folder: DataFolder, port: int, play: Callable[[Any], Awaitable[T]]) -> T | None:
     """Run everything, and `play` on it; `None` when SIGTERM or SIGINT ended it. Raises `Refused` as `running` does."""
+    os.umask(0o077)
     _log_to(folder.log)
     factory: Any = None
     if sys.platform != "win32":

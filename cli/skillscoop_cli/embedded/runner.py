@@ -29,7 +29,7 @@ from skillscoop_cli.embedded.databases import migrate_all, refuse_damaged
 from skillscoop_cli.embedded.front import SIMULATOR, Front
 from skillscoop_cli.embedded.server import LOOPBACK, bound, serving
 from skillscoop_cli.failures import CheckFailed, Refused
-from skillscoop_cli.folder import DataFolder, locked, open_folder, write_private
+from skillscoop_cli.folder import DataFolder, locked, make_private, open_folder, write_private
 from skillscoop_cli.issuer import issue, key_of
 
 READY_SECONDS = 30.0
@@ -66,6 +66,9 @@ async def running(data: Path | DataFolder, port: int = 0) -> AsyncIterator[Embed
     folder = data if isinstance(data, DataFolder) else open_folder(data)
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(folder))
+        # Databases, logs and mails are made by many hands; none of them is anybody else's to read.
+        stack.callback(os.umask, os.umask(0o077))
+        make_private(folder)
         key = key_of(folder)
         secrets = composition.secrets_of(folder)
         refuse_damaged(folder)
