@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 from skillscoop_messages.clock import wall_time
@@ -86,14 +87,16 @@ class Desk:
         return (service,) if service else SERVICES
 
     def _events(self, id_: str) -> list[dict[str, Any]]:
-        told = {service: self.get(f"/v1/admin/{service}/story/{id_}") for service in SERVICES}
+        told = {service: self.get(f"/v1/admin/{service}/story/{quote(id_, safe='')}") for service in SERVICES}
         events = [{"service": service, **row} for service, story in told.items() for row in story["data"]]
         ids = [event["id"] for event in events]
         states: dict[str, dict[str, str]] = {}
         for start in range(0, len(ids), MESSAGES_AT_ONCE):
             part = events[start : start + MESSAGES_AT_ONCE]
             query = {"messages": [event["id"] for event in part]}
-            found = {service: self.get(f"/v1/admin/{service}/story/{id_}", query) for service in SERVICES}
+            found = {
+                service: self.get(f"/v1/admin/{service}/story/{quote(id_, safe='')}", query) for service in SERVICES
+            }
             states |= {event["id"]: fate(found, event["id"], event["type"]) for event in part}
         entries = [
             {

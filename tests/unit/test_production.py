@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from skillscoop_chassis.production import lines_of, refusals_of
+from stripe_simulator import from_environment
 
 from tests.support.applications import ROOT, SERVICES, settings_class
 
@@ -236,3 +238,11 @@ def test_process_ends_with_one_line_for_each_refused_value(tmp_path: Path) -> No
     assert done.returncode == 2
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["DATABASE_URL", "JWKS_URL"]
     assert not list(tmp_path.iterdir())
+
+
+def test_secrets_of_the_simulator_lose_the_end_of_their_line() -> None:
+    """Given a webhook secret read from a file, when the simulator starts, then the newline is no part of it."""
+    target = {"url": "http://payments:8000/webhooks/stripe", "secret": "whsec_of_a_file\n", "kind": "platform"}
+    _, _, settings = from_environment({"SIMULATOR_WEBHOOKS": json.dumps([target])})
+
+    assert settings.webhooks[0].secret == "whsec_of_a_file"

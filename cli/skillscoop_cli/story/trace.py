@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from skillscoop_messages.registry import SERVICES
 from skillscoop_messages.topology import listeners
@@ -69,7 +70,7 @@ class Tracer:
 
     async def _stories(self, id_: str, messages: tuple[str, ...]) -> dict[str, Mapping[str, Any]]:
         query = "?" + "&".join(f"messages={message}" for message in messages[:100]) if messages else ""
-        paths = [f"/v1/admin/{service}/story/{id_}{query}" for service in SERVICES]
+        paths = [f"/v1/admin/{service}/story/{quote(id_, safe='')}{query}" for service in SERVICES]
         answers = await asyncio.gather(*(self.api.look(self.operator, path) for path in paths))
         empty: Mapping[str, Any] = {"data": [], "later": [], "handled": []}
         return {

@@ -1,6 +1,7 @@
 """`story`, `tail`, `parked`, `outbox`, `operations`: what operators see and do, over the services' own routes."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -139,7 +140,7 @@ def operations_retry(
 ) -> None:
     """Try a call to Stripe again now."""
     with _desk(url, token, data, user) as desk:
-        path = f"/v1/admin/payments/operations/{id}/retry"
+        path = f"/v1/admin/payments/operations/{quote(id, safe='')}/retry"
         _done(desk.post(path, {"reason": reason}), "will be tried again", json)
 
 

@@ -78,8 +78,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> tuple[str,
     host = given.get("SIMULATOR_HOST", "127.0.0.1")
     port = int(given.get("SIMULATOR_PORT", "12111"))
     try:
-        targets = tuple(WebhookTarget(**entry) for entry in json.loads(given.get("SIMULATOR_WEBHOOKS") or "[]"))
-    except (TypeError, json.JSONDecodeError) as error:
+        listed = json.loads(given.get("SIMULATOR_WEBHOOKS") or "[]")
+        # A secret that was read from a file ends where its line ends.
+        targets = tuple(WebhookTarget(**{**entry, "secret": entry["secret"].strip()}) for entry in listed)
+    except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError("SIMULATOR_WEBHOOKS must be a JSON list of objects with url, secret and kind") from error
     if any(target.kind not in ("platform", "connect", "thin") for target in targets):
         raise ValueError("SIMULATOR_WEBHOOKS: kind is platform, connect or thin")

@@ -1,14 +1,14 @@
 """The audit log takes new rows and nothing else.
 
-Revision ID: 0005
-Revises: 0004
+Revision ID: 0006
+Revises: 0005
 """
 
 from alembic import op
 from skillscoop_chassis.append_only import refuse_changes
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
