@@ -166,6 +166,8 @@ PAYMENTS = {
     "list_operations": Row(OPERATORS, "olga"),
     "get_operation": Row(OPERATORS, "olga", "unanswered"),
     "retry_operation": Row(OPERATORS, "olga", "unanswered", plain(reason="It is back."), checks=False),
+    "list_alerts": Row(OPERATORS, "olga"),
+    "resolve_alert": Row(OPERATORS, "olga", "unanswered", plain(reason="It is settled."), checks=False),
     "get_trial_balance": Row(OPERATORS, "olga"),
     "receive_platform_event": Row(UNSIGNED, checks=False),
     "receive_connect_event": Row(UNSIGNED, checks=False),

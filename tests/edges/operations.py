@@ -24,6 +24,7 @@ PREFIXES = {
     "message_id": "msg",
     "notification_id": "ntf",
     "operation_id": "op",
+    "alert_id": "alert-nobody-has",
     "id": "contracts.note_payout_account:01940000-0000-7000-8000-ffffffffffff",
     "user_id": "nobody",
     "revision": "1",

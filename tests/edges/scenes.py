@@ -9,7 +9,7 @@ from typing import Any
 
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.transport.base import Wire
-from skillscoop_payments.tables import PAYOUT_ACCOUNTS, STRIPE_OPERATIONS
+from skillscoop_payments.tables import OPERATOR_ALERTS, PAYOUT_ACCOUNTS, STRIPE_OPERATIONS
 
 from tests.edges.house import House
 
@@ -35,6 +35,7 @@ class Scene:
     evidence_id: str = ""
     payment_id: str = ""
     operation_id: str = ""
+    alert_id: str = ""
     notification_id: str = ""
     user_id: str = "grace"
     id: str = ""
@@ -219,6 +220,9 @@ async def all_scenes(house: House) -> dict[str, Scene]:
         pending = STRIPE_OPERATIONS.c.id == scenes["unanswered"].operation_id
         tomorrow = tx.wall() + timedelta(days=1)
         await tx.execute(STRIPE_OPERATIONS.update().where(pending).values(due_at=tomorrow))
+        scenes["unanswered"].alert_id = new_message_id()
+        alert = {"id": scenes["unanswered"].alert_id, "kind": "planted", "subject": "nobody", "detail": "For a test."}
+        await tx.execute(OPERATOR_ALERTS.insert(), {**alert, "created_at": tx.wall()})
     scenes |= await parked_scenes(house)
     scenes["house"] = Scene("", [""], ())
     notices = await house.done("ada", "GET", "/v1/notifications?limit=1")

@@ -39,6 +39,7 @@ FILTERS = {
         "perhaps", "2", "", "1", "0", "yes", "no", "on", "off", "t", "f", "TRUE", "False",
     ),
     ("list_operations", "older_than"): ("2", "h", "-1h", "2h2", "1e3s", "9999999d", "2w", "٢h"),
+    ("list_alerts", "resolved"): ("perhaps", "2", "", "1", "yes", "TRUE"),
     ("list_operations", "state"): ("x" * 33,),
 }  # fmt: skip
 """Query parameters with values that no list takes."""

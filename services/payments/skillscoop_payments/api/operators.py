@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from skillscoop_chassis.http.match import MATCH_UNUSED
+from skillscoop_chassis.http.models import Flag
 from skillscoop_chassis.http.paging import Page, keyset, page
 from skillscoop_chassis.http.problems import conflict, invalid, not_found, register_codes
 from sqlalchemy import RowMapping
@@ -121,7 +122,7 @@ async def retry_operation(operation_id: str, body: RetryRequest, work: MoneyChan
 async def list_alerts(
     read: Read,
     params: Paging,
-    resolved: Annotated[bool, Query(description="Those that were dealt with instead of the open ones")] = False,
+    resolved: Annotated[Flag, Query(description="Those that were dealt with instead of the open ones")] = False,
 ) -> Response:
     """What happened to money that the service does not decide about by itself, newest first."""
     read.require_role("ops")
@@ -132,7 +133,12 @@ async def list_alerts(
     return read.reply(page(found, cursor, alert_view))
 
 
-@router.post("/alerts/{alert_id}/resolve", response_model=AlertView, summary="An alert was dealt with")
+@router.post(
+    "/alerts/{alert_id}/resolve",
+    response_model=AlertView,
+    summary="An alert was dealt with",
+    openapi_extra=MATCH_UNUSED,
+)
 async def resolve_alert(alert_id: str, body: RetryRequest, work: Change) -> Response:
     """It no longer waits for anybody. Resolved twice, it stays as it was."""
     work.require_role("ops")
