@@ -1,4 +1,4 @@
-"""The whole system for each situation: once on SQLite and the embedded post, once on PostgreSQL and RabbitMQ.
+"""The whole system for each situation: once on SQLite and the embedded transport, once on PostgreSQL and RabbitMQ.
 
 A world serves many tests, since every one brings new people; after each of them nothing may be wrong anywhere in it.
 A world in which a test failed is thrown away.

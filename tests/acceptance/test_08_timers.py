@@ -6,18 +6,18 @@ from skillscoop_contracts.domain.agreement import LapseTerms
 from skillscoop_contracts.domain.completion import AutoComplete
 from skillscoop_contracts.domain.funding import LapseFunding
 from skillscoop_contracts.usecases import timer_of
-from skillscoop_messages.later import wake
+from skillscoop_messages.scheduled import schedule
 
 from tests.acceptance.job import Job
 
 
-async def ring_again(job: Job, alarm: str, key: str) -> None:
-    """An alarm of contracts rings although nobody set it."""
+async def ring_again(job: Job, timer: str, key: str) -> None:
+    """An timer of contracts fires although nobody set it."""
     service = job.world.services["contracts"]
     async with service.database.begin() as tx:
-        await wake(tx, alarm, key, tx.now() - timedelta(days=1))
-    assert service.post is not None
-    service.post.later.nudge()
+        await schedule(tx, timer, key, tx.now() - timedelta(days=1))
+    assert service.messaging is not None
+    service.messaging.scheduled.nudge()
     await job.heard_all()
 
 

@@ -16,8 +16,8 @@ from skillscoop_cli.story.people import Person
 from skillscoop_messages.events.contracts import MilestonePaymentRefused
 from skillscoop_messages.events.payments import PaymentHeld
 from skillscoop_messages.ids import new_id, new_message_id
-from skillscoop_messages.tables import LATER
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.tables import SCHEDULED
+from skillscoop_messages.transport.base import RawMessage
 
 from tests.acceptance.job import Job, Json, at_once
 from tests.support.world import World
@@ -112,7 +112,7 @@ async def replayed(job: Job, service: str, parked_id: str) -> None:
 
 async def test_poison_is_parked_and_never_blocks_its_queue(job: Job) -> None:
     await job.active(40_000, 30_000)
-    poison = Wire(new_message_id(), PaymentHeld.type, new_id("pay"), b"\xff not even text")
+    poison = RawMessage(new_message_id(), PaymentHeld.type, new_id("pay"), b"\xff not even text")
     job.world.given_up.add(poison.id)
     await job.world.services["payments"].transport.publish([poison])
     for number in (1, 2):
@@ -155,22 +155,22 @@ async def test_a_message_about_an_unknown_contract_waits_a_day_and_is_parked(job
     await job.world.say("payments", held)
 
     contracts = job.world.services["contracts"]
-    mine = sa.and_(LATER.c.kind == "message", LATER.c.subject == held.subject)
+    mine = sa.and_(SCHEDULED.c.kind == "message", SCHEDULED.c.subject == held.subject)
 
     async def kept() -> bool | None:
         async with contracts.database.read() as tx:
-            return True if await tx.all(sa.select(LATER.c.message_id).where(mine)) else None
+            return True if await tx.all(sa.select(SCHEDULED.c.message_id).where(mine)) else None
 
     await job.world.until("the message to be kept", kept)
     await job.funded()
     async with contracts.database.begin() as tx:
         long_ago = tx.wall() - timedelta(hours=25)
-        await tx.execute(LATER.update().where(mine).values(first_at=long_ago, due_at=tx.wall()))
+        await tx.execute(SCHEDULED.update().where(mine).values(first_at=long_ago, due_at=tx.wall()))
     found = await parked(job, "contracts", held.subject)
     assert found["reason"] == "not_yet_for_too_long"
     await replayed(job, "contracts", found["id"])
     async with contracts.database.begin() as tx:
-        await tx.execute(LATER.update().where(mine).values(first_at=long_ago, due_at=tx.wall()))
+        await tx.execute(SCHEDULED.update().where(mine).values(first_at=long_ago, due_at=tx.wall()))
     await discarded(job, "contracts", (await parked(job, "contracts", held.subject))["id"])
 
 

@@ -1,4 +1,4 @@
-"""Situation 20: any process killed at any point of the story; started again it goes on, and nothing happens twice.
+"""Situation 20: any process killed at any point of the trace; started again it goes on, and nothing happens twice.
 
 Real processes over PostgreSQL and RabbitMQ. A kill hits a request on its way: it is armed when a step of the walk is
 over, and falls a few milliseconds after the next request was sent.
@@ -81,7 +81,7 @@ class Killer:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def chapter(self, title: str) -> None:
-        """A part of the story begins."""
+        """A part of the trace begins."""
 
     def step(self, step: Step) -> None:
         """A step is over: the next request may be the last one a process sees."""

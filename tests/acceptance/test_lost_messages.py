@@ -14,6 +14,7 @@ import pytest
 from skillscoop_messages import asking
 from skillscoop_messages.events import contracts, disputes, payments
 from skillscoop_messages.registry import SUBSCRIPTIONS
+from skillscoop_messages.tables import OUTBOX
 from skillscoop_messages.transport.simulated import SimulatedTransport
 
 from tests.acceptance.job import Job, sight_of
@@ -22,7 +23,7 @@ from tests.support.invariants import invariants
 from tests.support.world import Templates, running_world
 
 Loss = tuple[str, str]
-Story = Callable[[Job], Awaitable[None]]
+TraceContext = Callable[[Job], Awaitable[None]]
 
 FUNDING: list[Loss] = [
     ("payments.create_payment_when_funding_requested", contracts.MilestoneFundingRequested.type),
@@ -86,11 +87,12 @@ async def nothing_left_to_lose(job: Job) -> bool | None:
 
 
 async def nothing_open(job: Job) -> bool | None:
-    """Whether no service waits for an answer any more."""
+    """Whether no service waits for an answer about this contract any more."""
     for name in ("contracts", "disputes"):
         async with job.world.services[name].database.read() as tx:
-            if (await asking.counts(tx))[0]:
-                return None
+            open_ones = await tx.all(OUTBOX.select().where(OUTBOX.c.ask_again_at.is_not(None)))
+        if any(job.contract_id.encode() in bytes(row["body"]) for row in open_ones):
+            return None
     return True
 
 
@@ -152,7 +154,7 @@ STORIES = [
 
 
 @pytest.mark.parametrize("tell", STORIES)
-async def test_every_lost_question_and_answer_is_said_again(job: Job, tell: Story) -> None:
+async def test_every_lost_question_and_answer_is_said_again(job: Job, tell: TraceContext) -> None:
     await tell(job)
 
 
@@ -172,7 +174,7 @@ async def test_a_milestone_whose_answer_is_overdue_says_so_until_it_is_there(job
 
     assert "answer_overdue" in await warnings(job)
     async with job.world.services["contracts"].database.read() as tx:
-        assert (await asking.counts(tx))[1] == 1
+        assert (await asking.counts(tx))[1] >= 1
 
     await job.world.ask_again()
     await job.becomes("released")

@@ -9,7 +9,7 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from skillscoop_chassis.http.openapi import dependencies_of, routes_of
-from skillscoop_chassis.http.work import Work, money_transaction, reading, transaction
+from skillscoop_chassis.http.requests import WritingRequest, money_transaction, reading, transaction
 
 from tests.support.applications import SERVICES, build
 
@@ -36,7 +36,7 @@ async def test_no_route_answers_before_its_commit(service: str, tmp_path: Path, 
     await built.database.close()
 
 
-async def behind(work: Annotated[Work, Depends(money_transaction)]) -> AsyncIterator[Work]:
+async def behind(work: Annotated[WritingRequest, Depends(money_transaction)]) -> AsyncIterator[WritingRequest]:
     """A dependency that hides a transaction of the wrong scope."""
     yield work
 
@@ -45,10 +45,10 @@ def test_default_scope_would_be_seen() -> None:
     router = APIRouter()
 
     @router.get("/direct")
-    async def direct(work: Annotated[Work, Depends(transaction)]) -> None: ...
+    async def direct(work: Annotated[WritingRequest, Depends(transaction)]) -> None: ...
 
     @router.get("/indirect")
-    async def indirect(work: Annotated[Work, Depends(behind)]) -> None: ...
+    async def indirect(work: Annotated[WritingRequest, Depends(behind)]) -> None: ...
 
     app = FastAPI()
     app.include_router(router)

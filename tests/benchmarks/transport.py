@@ -27,7 +27,7 @@ import aio_pika
 import aiormq
 import uvloop
 from aio_pika.abc import AbstractChannel
-from skillscoop_messages.transport.base import BATCH, Subscription, Wire
+from skillscoop_messages.transport.base import BATCH, RawMessage, Subscription
 from skillscoop_messages.transport.names import exchange_name, queue_name
 from skillscoop_messages.transport.rabbitmq import RabbitTransport
 from skillscoop_messages.transport.rabbitmq.consuming import PREFETCH
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 class Way(NamedTuple):
     """How to publish some messages, and how to take as many back, on the namespace's exchange and queue."""
 
-    publish: Callable[[str, str, Sequence[Wire]], Awaitable[Cost]]
+    publish: Callable[[str, str, Sequence[RawMessage]], Awaitable[Cost]]
     consume: Callable[[str, str, int], Awaitable[Cost]]
 
 
@@ -80,8 +80,8 @@ class _Bare(NamedTuple):
         return self.channel
 
 
-def _windows(wires: Sequence[Wire]) -> list[Sequence[Wire]]:
-    return [wires[start : start + WINDOW] for start in range(0, len(wires), WINDOW)]
+def _windows(raws: Sequence[RawMessage]) -> list[Sequence[RawMessage]]:
+    return [raws[start : start + WINDOW] for start in range(0, len(raws), WINDOW)]
 
 
 async def _arrived(arrived: asyncio.Queue[T]) -> list[T]:
@@ -91,12 +91,12 @@ async def _arrived(arrived: asyncio.Queue[T]) -> list[T]:
     return batch
 
 
-async def aiormq_publish(url: str, namespace: str, wires: Sequence[Wire]) -> Cost:
+async def aiormq_publish(url: str, namespace: str, raws: Sequence[RawMessage]) -> Cost:
     """The former way: one write for a window."""
     connection = await aiormq.connect(url)
     channel = cast(AbstractChannel, _Bare(await connection.channel(on_return_raises=True)))
     watch = _Watch()
-    for window in _windows(wires):
+    for window in _windows(raws):
         answers = await publish_window(channel, exchange_name(namespace), window, {TYPE}, 30)
         assert len(answers.stored) == len(window)
     cost = watch.cost()
@@ -116,7 +116,7 @@ async def aiormq_consume(url: str, namespace: str, count: int) -> Cost:
         batch = await _arrived(arrived)
         properties = [one.header.properties for one in batch]
         [
-            Wire(one.message_id, one.message_type, one.headers["subject"], message.body)
+            RawMessage(one.message_id, one.message_type, one.headers["subject"], message.body)
             for one, message in zip(properties, batch, strict=True)
         ]
         await channel.basic_ack(batch[-1].delivery_tag, multiple=True, wait=False)
@@ -126,27 +126,27 @@ async def aiormq_consume(url: str, namespace: str, count: int) -> Cost:
     return cost
 
 
-async def aio_pika_publish(url: str, namespace: str, wires: Sequence[Wire]) -> Cost:
+async def aio_pika_publish(url: str, namespace: str, raws: Sequence[RawMessage]) -> Cost:
     """The public API alone: as many publications at once as a window has."""
     connection = await aio_pika.connect(url)
     channel = await connection.channel(on_return_raises=True)
     exchange = await channel.get_exchange(exchange_name(namespace), ensure=False)
     watch = _Watch()
-    for window in _windows(wires):
-        await asyncio.gather(*(exchange.publish(_message(wire), wire.type, mandatory=True) for wire in window))
+    for window in _windows(raws):
+        await asyncio.gather(*(exchange.publish(_message(raw), raw.type, mandatory=True) for raw in window))
     cost = watch.cost()
     await connection.close()
     return cost
 
 
-def _message(wire: Wire) -> aio_pika.Message:
+def _message(raw: RawMessage) -> aio_pika.Message:
     return aio_pika.Message(
-        wire.body,
+        raw.body,
         content_type=CONTENT_TYPE,
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        message_id=wire.id,
-        type=wire.type,
-        headers={"subject": wire.subject},
+        message_id=raw.id,
+        type=raw.type,
+        headers={"subject": raw.subject},
     )
 
 
@@ -161,7 +161,7 @@ async def aio_pika_consume(url: str, namespace: str, count: int) -> Cost:
     await queue.consume(arrived.put)
     while taken < count:
         batch = await _arrived(arrived)
-        [Wire(one.message_id or "", one.type or "", str(one.headers["subject"]), one.body) for one in batch]
+        [RawMessage(one.message_id or "", one.type or "", str(one.headers["subject"]), one.body) for one in batch]
         await batch[-1].ack(multiple=True)
         taken += len(batch)
     cost = watch.cost()
@@ -177,11 +177,11 @@ async def _transport(url: str, namespace: str) -> AsyncIterator[RabbitTransport]
     await transport.close()
 
 
-async def transport_publish(url: str, namespace: str, wires: Sequence[Wire]) -> Cost:
+async def transport_publish(url: str, namespace: str, raws: Sequence[RawMessage]) -> Cost:
     """As services do it."""
     async with _transport(url, namespace) as transport:
         watch = _Watch()
-        assert len(await transport.publish(wires)) == len(wires)
+        assert len(await transport.publish(raws)) == len(raws)
         return watch.cost()
 
 
@@ -190,7 +190,7 @@ async def transport_consume(url: str, namespace: str, count: int) -> Cost:
     async with _transport(url, namespace) as transport:
         taken, all_there = 0, asyncio.Event()
 
-        async def take(batch: Sequence[Wire]) -> None:
+        async def take(batch: Sequence[RawMessage]) -> None:
             nonlocal taken
             taken += len(batch)
             if taken >= count:
@@ -218,8 +218,8 @@ async def measure(url: str, messages: int, rounds: int) -> dict[tuple[str, str],
         try:
             for number in range(rounds):
                 for name, way in WAYS.items():
-                    wires = [Wire(f"{name}-{number}-{n}", TYPE, f"pcl_{n}", BODY) for n in range(messages)]
-                    found["publish", name].append(await way.publish(url, namespace, wires))
+                    raws = [RawMessage(f"{name}-{number}-{n}", TYPE, f"pcl_{n}", BODY) for n in range(messages)]
+                    found["publish", name].append(await way.publish(url, namespace, raws))
                     found["consume", name].append(await way.consume(url, namespace, messages))
         finally:
             await _remove(url, namespace)

@@ -14,7 +14,7 @@ from skillscoop_messages.transport.simulated import Faults, SimulatedTransport
 from tests.conformance.stage import (
     SUBSCRIPTIONS,
     Hands,
-    Post,
+    Messaging,
     delete_namespace,
     keep_moving,
     stage_database,
@@ -26,26 +26,26 @@ POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.servers)
 
 @pytest.fixture
 def faults() -> Faults:
-    """How roughly the simulated post behaves; tests of rough weather override it."""
+    """How roughly the simulated transport behaves; tests of rough weather override it."""
     return Faults()
 
 
 @pytest.fixture(params=("embedded", RABBITMQ, "simulated"))
-async def post(request: pytest.FixtureRequest, tmp_path: Path, faults: Faults) -> AsyncIterator[Post]:
+async def post(request: pytest.FixtureRequest, tmp_path: Path, faults: Faults) -> AsyncIterator[Messaging]:
     """Each transport in turn, empty."""
     if request.param == "rabbitmq":
         url = request.getfixturevalue("rabbit_url")
         namespace = f"conformance-{uuid.uuid4().hex[:8]}"
-        found = Post("rabbitmq", lambda: RabbitTransport(url, SUBSCRIPTIONS.values(), namespace))
+        found = Messaging("rabbitmq", lambda: RabbitTransport(url, SUBSCRIPTIONS.values(), namespace))
         yield found
         await found.closed()
         await delete_namespace(url, namespace)
         return
     if request.param == "embedded":
-        found = Post("embedded", lambda: EmbeddedTransport(tmp_path / "bus.sqlite", SUBSCRIPTIONS.values()))
+        found = Messaging("embedded", lambda: EmbeddedTransport(tmp_path / "bus.sqlite", SUBSCRIPTIONS.values()))
     else:
         simulated = SimulatedTransport(7, SUBSCRIPTIONS.values(), faults)
-        found = Post("simulated", lambda: simulated, pump=keep_moving)
+        found = Messaging("simulated", lambda: simulated, pump=keep_moving)
     yield found
     await found.closed()
 
@@ -82,7 +82,7 @@ def _parameters(item: pytest.Item) -> set[object]:
 async def database(
     request: pytest.FixtureRequest, tmp_path: Path, hands: Hands, layer: Layer
 ) -> AsyncIterator[SqlDatabase]:
-    """One service's database with the post's tables and a table of effects, on each dialect."""
+    """One service's database with messaging's tables and a table of effects, on each dialect."""
     url = (
         f"sqlite:///{tmp_path / 'service.sqlite'}"
         if request.param == "sqlite"

@@ -19,11 +19,11 @@ from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.envelope import Envelope, decode, encode
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.ids import new_id, new_message_id
-from skillscoop_messages.later import AlarmHandler
-from skillscoop_messages.later_runner import LaterRunner
 from skillscoop_messages.outbox import record
 from skillscoop_messages.relay import Relay
-from skillscoop_messages.transport.base import Subscription, Transport, Wire
+from skillscoop_messages.scheduled import TimerHandler
+from skillscoop_messages.scheduler import Scheduler
+from skillscoop_messages.transport.base import RawMessage, Subscription, Transport
 from skillscoop_messages.transport.names import exchange_name, queue_name
 from skillscoop_messages.transport.simulated import SimulatedTransport
 from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, select, text
@@ -128,7 +128,7 @@ class AwayOr:
 
 
 @dataclass
-class Post:
+class Messaging:
     """One transport's lasting part (file, broker, memory), and whatever process stands on it at the moment."""
 
     kind: str
@@ -240,7 +240,7 @@ class Running:
     transport: Transport
     relay: Relay
     consumer: Consumer
-    later: LaterRunner
+    scheduled: Scheduler
     tasks: list[asyncio.Task[None]]
 
     async def dies(self) -> None:
@@ -252,19 +252,19 @@ class Running:
 
 @asynccontextmanager
 async def process(
-    post: Post,
+    post: Messaging,
     database: Any,
     handlers: dict[str, MessageHandler] | None = None,
     *,
-    alarms: dict[str, AlarmHandler] | None = None,
+    timers: dict[str, TimerHandler] | None = None,
     retry: RetryPolicy | None = None,
     relay: bool = True,
-    later: bool = True,
+    scheduled: bool = True,
     consume: bool = True,
     patience: timedelta = timedelta(minutes=10),
     transport: Transport | None = None,
 ) -> AsyncIterator[Running]:
-    """Run relay, consumer and later of the stage's service on this post and database."""
+    """Run relay, consumer and later of the stage's service on this transport and database."""
     transport = transport or await post.opened()
     subscribers = [
         Subscriber(name, handle, retry or RetryPolicy())
@@ -273,8 +273,8 @@ async def process(
     the_relay = Relay(database, transport)
     if relay:
         getattr(database, "_inner", database).after_flush = the_relay.offer
-    the_later = LaterRunner(
-        database, alarms or {}, subscribers, calm_since=lambda: consumer.calm_since(), decode=read_event
+    the_later = Scheduler(
+        database, timers or {}, subscribers, caught_up_since=lambda: consumer.caught_up_since(), decode=read_event
     )
     consumer = Consumer(
         database,
@@ -287,7 +287,7 @@ async def process(
     )
     runs = [consumer.run()] if consume else []
     runs += [the_relay.run()] if relay else []
-    runs += [the_later.run()] if later else []
+    runs += [the_later.run()] if scheduled else []
     running = Running(transport, the_relay, consumer, the_later, [asyncio.create_task(one) for one in runs])
     try:
         yield running
@@ -296,10 +296,10 @@ async def process(
         getattr(database, "_inner", database).after_flush = None
 
 
-def wires(*events: Event) -> list[Wire]:
+def raws(*events: Event) -> list[RawMessage]:
     """Encoded events as an outbox would hold them, for tests of the transport alone."""
     return [
-        Wire(
+        RawMessage(
             envelope.id,
             envelope.type,
             envelope.subject,
@@ -327,12 +327,12 @@ class Mailbox:
     """A batch handler that keeps what it got; it can be told to fail or to wait."""
 
     def __init__(self) -> None:
-        self.batches: list[list[Wire]] = []
+        self.batches: list[list[RawMessage]] = []
         self.errors: list[BaseException] = []
         self.open = asyncio.Event()
         self.open.set()
 
-    async def __call__(self, batch: Sequence[Wire]) -> None:
+    async def __call__(self, batch: Sequence[RawMessage]) -> None:
         self.batches.append(list(batch))
         await self.open.wait()
         if self.errors:
@@ -340,7 +340,7 @@ class Mailbox:
 
     def ids(self) -> list[str]:
         """Every id that came, in order, as often as it came."""
-        return [wire.id for batch in self.batches for wire in batch]
+        return [raw.id for batch in self.batches for raw in batch]
 
     async def holds(self, ids: Sequence[str], within: float = 20.0) -> None:
         """Wait until all of them came at least once."""

@@ -7,13 +7,13 @@ from skillscoop_chassis.sql.database import open_database
 from skillscoop_messages.clock import system_clocks
 from skillscoop_messages.transport import open_transport
 
-from tests.conformance.stage import SUBSCRIPTIONS, Post, count, process, ship
+from tests.conformance.stage import SUBSCRIPTIONS, Messaging, count, process, ship
 
 
 async def live(database_url: str, bus_url: str, namespace: str, wanted: int) -> None:
     """Ship one parcel per transaction until the outbox holds `wanted`, then go on booking."""
     database = open_database(database_url, "conformance", system_clocks())
-    post = Post("victim", lambda: open_transport(bus_url, SUBSCRIPTIONS.values(), namespace=namespace))
+    post = Messaging("victim", lambda: open_transport(bus_url, SUBSCRIPTIONS.values(), namespace=namespace))
     async with process(post, database):
         while await count(database, "outbox") < wanted:
             await ship(database)

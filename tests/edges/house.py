@@ -23,9 +23,9 @@ from skillscoop_chassis.migrations import migrate
 from skillscoop_chassis.service import Service
 from skillscoop_messages.clock import Clocks, shifted_clocks
 from skillscoop_messages.consumer import Consumer
-from skillscoop_messages.later_runner import LaterRunner
 from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.scheduler import Scheduler
+from skillscoop_messages.transport.base import RawMessage
 from skillscoop_messages.transport.simulated import SimulatedTransport
 from skillscoop_notifications.adapters.letters import Letter
 from skillscoop_notifications.adapters.mail import Sent
@@ -126,7 +126,7 @@ class Kept:
     till: Till
     elapsed: timedelta
     letters: tuple[Letter, ...]
-    said: tuple[Wire, ...]
+    said: tuple[RawMessage, ...]
 
 
 @dataclass
@@ -140,11 +140,11 @@ class House:
     services: dict[str, Service] = field(default_factory=dict)
     witnesses: dict[str, Witness] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
-    said: list[Wire] = field(default_factory=list)
-    unheard: list[Wire] = field(default_factory=list)
+    said: list[RawMessage] = field(default_factory=list)
+    unheard: list[RawMessage] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
     _consumers: dict[str, Consumer] = field(default_factory=dict)
-    _runners: dict[str, LaterRunner] = field(default_factory=dict)
+    _runners: dict[str, Scheduler] = field(default_factory=dict)
     _paths: list[tuple[str, re.Pattern[str], str]] = field(default_factory=list)
     _keys: int = 0
 
@@ -155,15 +155,15 @@ class House:
         self._consumers[service.name] = Consumer(
             service.database, service.transport, service.subscribers, SUBSCRIPTIONS
         )
-        self._runners[service.name] = LaterRunner(service.database, service.alarms, service.subscribers)
+        self._runners[service.name] = Scheduler(service.database, service.timers, service.subscribers)
         service.database.after_flush = self._hear_of
         for path, methods in self.document(service.name)["paths"].items():
             shape = re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(path)))
             self._paths += [(method.upper(), shape, service.name) for method in methods]
 
-    def _hear_of(self, wires: list[Wire]) -> None:
-        self.said += wires
-        self.unheard += wires
+    def _hear_of(self, raws: list[RawMessage]) -> None:
+        self.said += raws
+        self.unheard += raws
 
     def document(self, service: str) -> dict[str, Any]:
         """A service's OpenAPI document."""
@@ -227,31 +227,31 @@ class House:
     # Time and post
 
     async def settle(self) -> None:
-        """Let everything be heard, called and rung that is due, until nothing is left."""
+        """Let everything be heard, called and fired that is due, until nothing is left."""
         moved = True
         while moved:
             moved = bool(self.unheard)
-            wires, self.unheard = self.unheard, []
-            await self.deliver(wires)
+            raws, self.unheard = self.unheard, []
+            await self.deliver(raws)
             for name, service in self.services.items():
                 for executor in service.executors:
                     moved |= bool(await executor.run_due(service.database))
                 moved |= bool(await self._runners[name].run_due())
             moved |= bool(self.unheard)
 
-    async def deliver(self, wires: list[Wire]) -> None:
+    async def deliver(self, raws: list[RawMessage]) -> None:
         """Hand messages to every queue that wants them."""
         for service in self.services.values():
             for subscriber in service.subscribers:
-                wanted = [wire for wire in wires if wire.type in SUBSCRIPTIONS[subscriber.name].types]
+                wanted = [raw for raw in raws if raw.type in SUBSCRIPTIONS[subscriber.name].types]
                 if wanted:
                     await self._consumers[service.name].take(subscriber, wanted)
 
-    async def put(self, queue: str, wires: list[Wire]) -> None:
+    async def put(self, queue: str, raws: list[RawMessage]) -> None:
         """Put messages into one queue, whatever they are, and have them taken."""
         service = self.services[queue.partition(".")[0]]
         subscriber = next(one for one in service.subscribers if one.name == queue)
-        await self._consumers[service.name].take(subscriber, wires)
+        await self._consumers[service.name].take(subscriber, raws)
 
     async def ring(self, service: str) -> None:
         """Try again what is due."""

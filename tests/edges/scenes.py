@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from skillscoop_messages.ids import new_message_id
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 from skillscoop_payments.tables import OPERATOR_ALERTS, PAYOUT_ACCOUNTS, STRIPE_OPERATIONS
 
 from tests.edges.house import House
@@ -254,6 +254,6 @@ async def parked_scenes(house: House) -> dict[str, Scene]:
     scenes = {}
     for service, queue in POISONED.items():
         id = new_message_id()
-        await house.put(queue, [Wire(id, "nonsense", "nobody", b"no JSON")])
+        await house.put(queue, [RawMessage(id, "nonsense", "nobody", b"no JSON")])
         scenes[f"parked {service}"] = Scene("", [""], (), id=f"{queue}:{id}")
     return scenes

@@ -208,4 +208,4 @@ async def test_a_sealed_review_stays_sealed(house: House, scenes: dict[str, Scen
     (seen,) = asked[0].json()["data"]
     assert (seen["rating"], seen["text"], seen["aspects"], seen["version"]) == (None, None, None, 1)
     assert asked[2].json()["count"] == 0
-    assert not [wire for wire in house.said if b"sealed-review" in wire.body]
+    assert not [raw for raw in house.said if b"sealed-review" in raw.body]

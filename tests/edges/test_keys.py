@@ -24,10 +24,10 @@ async def test_withdrawn_key_refuses_within_its_refresh_time(service: str, tmp_p
     """Given a caller whose token is known, and a key set with one unusable key in it,
     when the caller's key is taken out of the set and the refresh time passes while only this caller calls,
     then the token is refused."""
-    issuer, later = Issuer(), [timedelta(0)]
+    issuer, scheduled = Issuer(), [timedelta(0)]
     jwks = issuer.jwks_file(tmp_path)
     jwks.write_text(json.dumps({"keys": [None, {"kty": "EC", "crv": "P-999"}, *issuer.jwks()["keys"]]}))
-    clocks = Clocks(business=wall_time, wall=lambda: wall_time() + later[0])
+    clocks = Clocks(business=wall_time, wall=lambda: wall_time() + scheduled[0])
     built = build(service, tmp_path, jwks, clocks=clocks, jwks_refresh_seconds=120)
     headers = bearer(issuer.token("ada"))
     try:
@@ -35,7 +35,7 @@ async def test_withdrawn_key_refuses_within_its_refresh_time(service: str, tmp_p
 
         other = OKPKey.generate_key("Ed25519", {"kid": "other"})
         jwks.write_text(json.dumps({"keys": [other.as_dict(private=False)]}))
-        later[0] = timedelta(seconds=121)
+        scheduled[0] = timedelta(seconds=121)
 
         answer = await ask(built.app, "GET", NOWHERE, headers=headers)
         assert (answer.status, answer.code) == (401, "unauthenticated")

@@ -14,8 +14,8 @@ from skillscoop_messages.envelope import encode
 from skillscoop_messages.examples import EXAMPLES, example_envelope
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.registry import EVENTS, SUBSCRIPTIONS
-from skillscoop_messages.tables import LATER
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.tables import SCHEDULED
+from skillscoop_messages.transport.base import RawMessage
 
 from tests.edges.conftest import Set
 from tests.edges.expectations import CANARY, wrong_with
@@ -56,22 +56,22 @@ def stage(whole: Set, told: Kept) -> House:
     return whole.house
 
 
-def said(house: House, queue: str) -> list[Wire]:
+def said(house: House, queue: str) -> list[RawMessage]:
     """The last message of each kind that a queue takes."""
-    newest = {wire.type: wire for wire in house.said if wire.type in SUBSCRIPTIONS[queue].types}
+    newest = {raw.type: raw for raw in house.said if raw.type in SUBSCRIPTIONS[queue].types}
     return list(newest.values())
 
 
-def wire(body: bytes | Json, id: str | None = None) -> Wire:
+def raw(body: bytes | Json, id: str | None = None) -> RawMessage:
     """A delivery; a document gets the delivery's id unless it has none to have."""
     if isinstance(body, bytes):
-        return Wire(id or new_message_id(), "a.b.c.v1", "nobody", body)
+        return RawMessage(id or new_message_id(), "a.b.c.v1", "nobody", body)
     known = id or new_message_id()
     document = {**body, "id": known} if body.get("id") == "of the delivery" else body
-    return Wire(known, str(body.get("type", "")), str(body.get("subject", "")), json.dumps(document).encode())
+    return RawMessage(known, str(body.get("type", "")), str(body.get("subject", "")), json.dumps(document).encode())
 
 
-def document(message: Wire) -> Json:
+def document(message: RawMessage) -> Json:
     """A message's document, to be sent once more as another message."""
     return {**json.loads(message.body), "id": "of the delivery"}
 
@@ -80,7 +80,7 @@ def without(body: Json, name: str) -> Json:
     return {known: value for known, value in body.items() if known != name}
 
 
-def poison(good: Json, queue: str) -> dict[str, tuple[Wire, str]]:
+def poison(good: Json, queue: str) -> dict[str, tuple[RawMessage, str]]:
     """Everything that is no message of this queue, and the reason it is kept for."""
     data = good["data"]
     fields = EVENTS[good["type"]].event.model_fields
@@ -139,9 +139,9 @@ def poison(good: Json, queue: str) -> dict[str, tuple[Wire, str]]:
         "with another's id": {**good, "id": new_message_id()},
     }  # fmt: skip
     return {
-        **{name: (wire(body), "unreadable") for name, body in unreadable.items()},
-        **{name: (wire(body), "unknown_type") for name, body in unknown.items()},
-        **{name: (wire(body), "permanent") for name, body in misplaced.items()},
+        **{name: (raw(body), "unreadable") for name, body in unreadable.items()},
+        **{name: (raw(body), "unknown_type") for name, body in unknown.items()},
+        **{name: (raw(body), "permanent") for name, body in misplaced.items()},
     }
 
 
@@ -152,7 +152,7 @@ def example(type: str) -> bytes:
 
 def kept(house: House, queue: str) -> dict[str, tuple[str, str | None, str]]:
     """What is kept of a queue by message id: (state, reason, last error)."""
-    query = "SELECT message_id, state, reason, last_error FROM later WHERE subscriber = ? AND kind = 'message'"
+    query = "SELECT message_id, state, reason, last_error FROM scheduled WHERE subscriber = ? AND kind = 'message'"
     return {id: (state, reason, error) for id, state, reason, error in house.rows(service_of(queue), query, queue)}
 
 
@@ -180,7 +180,7 @@ async def test_what_is_no_message_is_parked_with_its_reason(stage: House, queue:
 
     taken = handled(stage, queue)
     assert [name for name, (message, _) in messages.items() if message.id in taken] == []
-    assert stage.changed() == [f"{service_of(queue)}.later"]
+    assert stage.changed() == [f"{service_of(queue)}.scheduled"]
     found = kept(stage, queue)
     wrong = []
     for name, (message, reason) in messages.items():
@@ -193,7 +193,7 @@ async def test_what_is_no_message_is_parked_with_its_reason(stage: House, queue:
 
 @pytest.mark.parametrize("queue", QUEUES)
 async def test_good_messages_behind_bad_ones_are_handled(stage: House, queue: str) -> None:
-    good = [wire(document(one)) for one in said(stage, queue)]
+    good = [raw(document(one)) for one in said(stage, queue)]
     bad = [one for one, _ in poison(document(said(stage, queue)[0]), queue).values()]
 
     await stage.put(queue, [*bad[:50], *good, *bad[50:]])
@@ -210,7 +210,7 @@ async def test_a_message_said_again_under_another_id_moves_no_money(stage: House
     }
     made = stage.till.made.copy()
 
-    await stage.put(queue, [wire(document(one)) for one in said(stage, queue)])
+    await stage.put(queue, [raw(document(one)) for one in said(stage, queue)])
     await stage.settle()
 
     after = {table: stage.rows("payments", f"SELECT count(*) FROM {table}") for table in before}
@@ -219,15 +219,15 @@ async def test_a_message_said_again_under_another_id_moves_no_money(stage: House
 
 @pytest.mark.parametrize("queue", QUEUES)
 async def test_an_id_that_comes_again_with_another_body_is_a_duplicate(stage: House, queue: str) -> None:
-    first = wire(document(said(stage, queue)[0]))
+    first = raw(document(said(stage, queue)[0]))
     await stage.put(queue, [first])
     stage.changed()
     others = [one for one, _ in poison(document(first), queue).values() if b"CloudEvents" not in one.body]
 
-    await stage.put(queue, [Wire(first.id, first.type, first.subject, first.body.replace(b'"usd"', b'"jpy"'))])
+    await stage.put(queue, [RawMessage(first.id, first.type, first.subject, first.body.replace(b'"usd"', b'"jpy"'))])
     assert stage.changed() == []
-    await stage.put(queue, [Wire(first.id, one.type, one.subject, one.body) for one in others])
-    assert set(stage.changed()) <= {f"{service_of(queue)}.later"}
+    await stage.put(queue, [RawMessage(first.id, one.type, one.subject, one.body) for one in others])
+    assert set(stage.changed()) <= {f"{service_of(queue)}.scheduled"}
     assert len([id for id in handled(stage, queue) if id == first.id]) == 1
 
 
@@ -235,7 +235,7 @@ async def test_an_id_that_comes_again_with_another_body_is_a_duplicate(stage: Ho
 async def test_a_message_about_something_unknown_waits_or_is_noted(stage: House, queue: str) -> None:
     for message in said(stage, queue):
         text = re.sub(rb"\b([a-z]{2,3})_[0-9a-f]{32}", lambda found: found[1] + b"_" + b"0" * 31 + b"1", message.body)
-        stranger = wire({**json.loads(text), "id": "of the delivery"})
+        stranger = raw({**json.loads(text), "id": "of the delivery"})
 
         await stage.put(queue, [stranger])
 
@@ -254,19 +254,19 @@ async def test_a_message_about_something_unknown_waits_or_is_noted(stage: House,
 async def forget_since(house: House, queue: str, ago: timedelta) -> None:
     """What is kept of a queue is due, and was first tried some time ago."""
     async with house.services[service_of(queue)].database.begin() as tx:
-        mine = LATER.update().where(LATER.c.subscriber == queue, LATER.c.state == "waiting")
+        mine = SCHEDULED.update().where(SCHEDULED.c.subscriber == queue, SCHEDULED.c.state == "waiting")
         await tx.execute(mine.values(first_at=tx.wall() - ago, due_at=tx.wall()))
 
 
 async def empty(house: House, queue: str) -> None:
     async with house.services[service_of(queue)].database.begin() as tx:
-        await tx.execute(LATER.delete().where(LATER.c.subscriber == queue, LATER.c.kind == "message"))
+        await tx.execute(SCHEDULED.delete().where(SCHEDULED.c.subscriber == queue, SCHEDULED.c.kind == "message"))
 
 
 @pytest.mark.parametrize("queue", QUEUES)
 async def test_operators_see_replay_and_give_up_what_is_parked(stage: House, queue: str) -> None:
     service = service_of(queue)
-    bad = wire({**document(said(stage, queue)[0]), "sequence": "-1"})
+    bad = raw({**document(said(stage, queue)[0]), "sequence": "-1"})
     await stage.put(queue, [bad])
     await stage.settle()
     path, here = f"/v1/admin/{service}/parked", f"/v1/admin/{service}/parked/{queue}:{bad.id}"
@@ -300,7 +300,7 @@ async def test_operators_see_replay_and_give_up_what_is_parked(stage: House, que
     asked_first = [("ask_to_discard_parked",)] if SUBSCRIPTIONS[queue].money else []
     assert acts == [("replay_parked",), *asked_first, ("discard_parked",)]
 
-    late = wire(document(said(stage, queue)[0]), bad.id)
+    late = raw(document(said(stage, queue)[0]), bad.id)
     stage.changed()
     await stage.put(queue, [late])
     assert stage.changed() == [], "given up means given up, also for what comes late"

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from skillscoop_chassis.telemetry import set_up_logging
 from skillscoop_messages.ids import new_message_id
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 
 from tests.edges.house import HOOK_SECRET, THIN_SECRET, House
 from tests.edges.scenes import Scene
@@ -127,7 +127,8 @@ async def tell_secrets(house: House, scenes: dict[str, Scene]) -> dict[str, str]
     poison = json.dumps({"specversion": "1.0", "id": WORDS["poison"], "data": {"text": WORDS["poison"]}}).encode()
     for queue in ("contracts.note_payout_account", "payments.learn_policy", "notifications.tell_the_people"):
         await house.put(
-            queue, [Wire(new_message_id(), "x", "y", poison), Wire(new_message_id(), "x", "y", b"\xff" + poison)]
+            queue,
+            [RawMessage(new_message_id(), "x", "y", poison), RawMessage(new_message_id(), "x", "y", b"\xff" + poison)],
         )
     await deliver(house, {**EVENT, "data": {"object": {"id": "pi_1", "client_secret": secrets["the client's secret"]}}})
     body = json.dumps({**EVENT, "data": MAIL}).encode()
@@ -145,7 +146,7 @@ async def heard(request: pytest.FixtureRequest, house: House, scenes: dict[str, 
     with logging_as_a_process(request.param) as written:
         logging.getLogger("skillscoop").info("it is on")
         secrets = await tell_secrets(house, scenes)
-    yield Heard(request.param, written.getvalue(), secrets, [wire.body for wire in house.said[first:]])
+    yield Heard(request.param, written.getvalue(), secrets, [raw.body for raw in house.said[first:]])
 
 
 async def test_nothing_secret_is_told(heard: Heard, house: House) -> None:

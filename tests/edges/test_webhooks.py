@@ -266,8 +266,8 @@ async def test_fifty_deliveries_of_one_event_are_one_effect(house: House, scenes
 
     assert {answer.status for answer in answers} == {200}
     assert notices(house) == ["evt_paid"]
-    held = [wire for wire in house.said[before:] if wire.type == "payments.payment.held.v1"]
-    funded = [wire for wire in house.said[before:] if wire.type == "contracts.milestone.funded.v1"]
+    held = [raw for raw in house.said[before:] if raw.type == "payments.payment.held.v1"]
+    funded = [raw for raw in house.said[before:] if raw.type == "contracts.milestone.funded.v1"]
     assert (len(held), len(funded)) == (1, 1)
     bookings = house.rows("payments", "SELECT leg FROM ledger_journals WHERE payment_id = ?", paying.payment_id)
     assert bookings == [("fund",)]

@@ -16,7 +16,7 @@ class Cancelled:
     """A task that is cancelled when it has suspended for the `at`-th time, `later` turns of the loop after that."""
 
     at: int
-    later: int = 0
+    scheduled: int = 0
     awaits: int = 0
     asked: bool = False
     task: asyncio.Task[Any] | None = None
@@ -30,7 +30,7 @@ class Cancelled:
         """How it ended: `cancelled`, `finished`, or what it raised. Fails when it goes on."""
         assert self.task is not None
         _, pending = await asyncio.wait((self.task,), timeout=ENDS_WITHIN)
-        assert not pending, f"cancelled at await {self.at} (+{self.later}), and went on"
+        assert not pending, f"cancelled at await {self.at} (+{self.scheduled}), and went on"
         if self.task.cancelled():
             return "cancelled"
         error = self.task.exception()
@@ -40,7 +40,7 @@ class Cancelled:
         """The work waits for something."""
         self.awaits += 1
         if self.awaits == self.at:
-            self._in_turns(self.later)
+            self._in_turns(self.scheduled)
 
     def _in_turns(self, turns: int) -> None:
         loop = asyncio.get_running_loop()
@@ -78,9 +78,9 @@ async def at_every_await(
     Each is done `turns` times over, the cancellation that many turns of the loop later.
     """
     ends = []
-    for later in turns:
+    for scheduled in turns:
         for at in range(1, most):
-            watch = Cancelled(at, later)
+            watch = Cancelled(at, scheduled)
             watch.start(make())
             end = await watch.end()
             if not watch.asked:

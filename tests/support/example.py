@@ -15,7 +15,7 @@ from skillscoop_chassis.http.bodies import BodyRule
 from skillscoop_chassis.http.models import Amount, DueDate, StrictRequest, Title, View
 from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
 from skillscoop_chassis.http.problems import conflict, documented, forbidden, not_found
-from skillscoop_chassis.http.work import Reading, Work, money_transaction, reading, transaction
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, money_transaction, reading, transaction
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.settings import ServiceSettings
 from skillscoop_chassis.sql.database import for_update, open_database
@@ -97,7 +97,9 @@ async def _locked(tx: Any, id: str, actor: str) -> Any:
 
 
 @router.post("/v1/things", status_code=201, response_model=Thing)
-async def create_thing(body: Create, work: Annotated[Work, Depends(transaction, scope="function")]) -> Response:
+async def create_thing(
+    body: Create, work: Annotated[WritingRequest, Depends(transaction, scope="function")]
+) -> Response:
     """Create a thing."""
     tx = await work.begin()
     row = {
@@ -114,7 +116,8 @@ async def create_thing(body: Create, work: Annotated[Work, Depends(transaction, 
 
 @router.get("/v1/things", response_model=Page[Thing])
 async def list_things(
-    read: Annotated[Reading, Depends(reading, scope="function")], params: Annotated[PageParams, Depends(page_params)]
+    read: Annotated[ReadingRequest, Depends(reading, scope="function")],
+    params: Annotated[PageParams, Depends(page_params)],
 ) -> Response:
     """List my things."""
     cursor = read.cursor(params)
@@ -124,7 +127,7 @@ async def list_things(
 
 
 @router.get("/v1/things/{id}", response_model=Thing)
-async def get_thing(id: str, read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
+async def get_thing(id: str, read: Annotated[ReadingRequest, Depends(reading, scope="function")]) -> Response:
     """Get a thing."""
     tx = await read.begin()
     row = await tx.first(sa.select(THINGS).where(THINGS.c.id == id, THINGS.c.owner == read.actor.id))
@@ -135,7 +138,7 @@ async def get_thing(id: str, read: Annotated[Reading, Depends(reading, scope="fu
 
 @router.put("/v1/things/{id}/title", response_model=Thing)
 async def rename_thing(
-    id: str, body: Rename, work: Annotated[Work, Depends(transaction, scope="function")]
+    id: str, body: Rename, work: Annotated[WritingRequest, Depends(transaction, scope="function")]
 ) -> Response:
     """Rename a thing; needs If-Match."""
     tx = await work.begin()
@@ -148,7 +151,7 @@ async def rename_thing(
 
 @router.post("/v1/things/{id}/pay", response_model=Thing, responses=documented(409))
 async def pay_thing(
-    id: str, body: Pay, work: Annotated[Work, Depends(money_transaction, scope="function")]
+    id: str, body: Pay, work: Annotated[WritingRequest, Depends(money_transaction, scope="function")]
 ) -> Response:
     """Pay for a thing, once."""
     tx = await work.begin()
@@ -162,7 +165,7 @@ async def pay_thing(
 
 
 @router.post("/v1/things/{id}/touch", response_model=Thing)
-async def touch_thing(id: str, work: Annotated[Work, Depends(transaction, scope="function")]) -> Response:
+async def touch_thing(id: str, work: Annotated[WritingRequest, Depends(transaction, scope="function")]) -> Response:
     """A command without fields."""
     tx = await work.begin()
     return await work.reply(_thing(await _locked(tx, id, work.actor.id)))
@@ -175,7 +178,7 @@ async def upload_file(file: UploadFile) -> Size:
 
 
 @router.post("/webhooks/anything", response_model=Size)
-async def take_webhook(work: Annotated[Work, Depends(transaction, scope="function")]) -> Response:
+async def take_webhook(work: Annotated[WritingRequest, Depends(transaction, scope="function")]) -> Response:
     """Count the bytes of a body nobody looked into."""
     return await work.reply(Size(size=len(work.body)))
 
@@ -187,7 +190,7 @@ async def get_terms() -> Size:
 
 
 @router.get("/v1/stream", response_model=Size)
-async def get_stream(read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
+async def get_stream(read: Annotated[ReadingRequest, Depends(reading, scope="function")]) -> Response:
     """Something for a ticket or a token."""
     return read.reply(Size(size=0 if read.caller is None else 1))
 

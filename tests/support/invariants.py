@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_contracts.tables import MILESTONES, MONEY_OPERATIONS
 from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.tables import INBOX, LATER, OUTBOX
+from skillscoop_messages.tables import INBOX, OUTBOX, SCHEDULED
 from skillscoop_notifications.tables import MESSAGES, NOTIFICATIONS
 from skillscoop_payments.tables import (
     LEDGER_JOURNALS,
@@ -48,7 +48,7 @@ GONE = ("failed", "canceled", "returned")
 
 @dataclass(frozen=True)
 class Sight:
-    """What is looked at. `given_up` are ids of messages that a test put into the post and operators discarded."""
+    """What is looked at. `given_up` are ids of messages that a test put into the transport and operators discarded."""
 
     databases: Mapping[str, SqlDatabase]
     stripe: Stripe
@@ -95,7 +95,7 @@ async def under_way(sight: Sight) -> list[str]:
         async with database.read() as tx:
             unmarked = await tx.all(sa.select(OUTBOX.c.type, OUTBOX.c.id).where(OUTBOX.c.published_at.is_(None)))
             found += [f"unpublished: {row['type']} {row['id']}" for row in unmarked]
-            waiting = await tx.all(sa.select(LATER).where(LATER.c.state == "waiting"))
+            waiting = await tx.all(sa.select(SCHEDULED).where(SCHEDULED.c.state == "waiting"))
             found += [
                 f"waits in {service}: {row['subscriber']} {row['message_id']} {row['last_error']}"
                 for row in waiting
@@ -119,7 +119,7 @@ async def _unheard(sight: Sight) -> list[tuple[str, str]]:
             told[row["type"]].add(row["id"])
     heard: dict[str, set[str]] = defaultdict(set)
     for service in sight.databases:
-        for table in (INBOX, LATER):
+        for table in (INBOX, SCHEDULED):
             for row in await sight.rows(service, sa.select(table.c.subscriber, table.c.message_id)):
                 heard[row["subscriber"]].add(row["message_id"])
     return [
@@ -134,7 +134,7 @@ async def _of_the_post(sight: Sight) -> list[str]:
     """Nothing is parked, nothing took effect that nobody said, and what happens once was said once."""
     wrong, said, told = [], set(), Counter[tuple[str, str]]()
     for service in sight.databases:
-        parked = await sight.rows(service, sa.select(LATER).where(LATER.c.state == "parked"))
+        parked = await sight.rows(service, sa.select(SCHEDULED).where(SCHEDULED.c.state == "parked"))
         wrong += [f"parked in {service}: {one['subscriber']} {one['reason']} {one['last_error']}" for one in parked]
         for row in await sight.rows(service, sa.select(OUTBOX.c.id, OUTBOX.c.type, OUTBOX.c.body)):
             said.add(row["id"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from skillscoop_messages.transport.base import BatchHandler, Cancel, Subscription, Transport, Wire
+from skillscoop_messages.transport.base import BatchHandler, Cancel, RawMessage, Subscription, Transport
 
 
 @dataclass
@@ -16,9 +16,9 @@ class Losses:
     wanted: set[tuple[str, str]] = field(default_factory=set)
     lost: list[tuple[str, str]] = field(default_factory=list)
 
-    def takes(self, queue: str, wire: Wire) -> bool:
+    def takes(self, queue: str, raw: RawMessage) -> bool:
         """Whether this delivery is lost; the next one like it is not."""
-        one = (queue, wire.type)
+        one = (queue, raw.type)
         if one not in self.wanted:
             return False
         self.wanted.discard(one)
@@ -39,8 +39,8 @@ class LossyTransport:
     async def subscribe(self, subscription: Subscription, handle: BatchHandler) -> Cancel:
         """Subscribe to what is not lost."""
 
-        async def kept(wires: Sequence[Wire]) -> None:
-            rest = [wire for wire in wires if not self._losses.takes(subscription.name, wire)]
+        async def kept(raws: Sequence[RawMessage]) -> None:
+            rest = [raw for raw in raws if not self._losses.takes(subscription.name, raw)]
             if rest:
                 await handle(rest)
 

@@ -18,9 +18,9 @@ from skillscoop_messages.consumer import Consumer
 from skillscoop_messages.envelope import Envelope, decode, encode
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.ids import new_message_id
-from skillscoop_messages.later_runner import LaterRunner
 from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.scheduler import Scheduler
+from skillscoop_messages.transport.base import RawMessage
 from skillscoop_messages.transport.simulated import SimulatedTransport
 
 from tests.support.identity import Issuer
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class OneService:
-    """The service, what it said so far, and the test's hands on its clock, its post and its HTTP."""
+    """The service, what it said so far, and the test's hands on its clock, its transport and its HTTP."""
 
     service: Service
     client: httpx2.AsyncClient
@@ -58,13 +58,13 @@ class OneService:
             traceparent=None,
             data=event,
         )
-        wire = Wire(envelope.id, event.type, event.subject, encode(envelope))
+        raw = RawMessage(envelope.id, event.type, event.subject, encode(envelope))
         wanted = [one for one in self.service.subscribers if event.type in SUBSCRIPTIONS[one.name].types]
         assert wanted, f"{self.service.name} does not listen to {event.type}"
         consumer = Consumer(self.service.database, self.service.transport, self.service.subscribers, SUBSCRIPTIONS)
         for _ in range(times):
             for subscriber in wanted:
-                await consumer.take(subscriber, [wire])
+                await consumer.take(subscriber, [raw])
 
     async def pass_time(self, **duration: float) -> None:
         """Let business time pass (`days=7`) and everything ring that is due then."""
@@ -72,8 +72,8 @@ class OneService:
         await self.ring()
 
     async def ring(self) -> None:
-        """Ring the alarms that are due and try kept messages again."""
-        await LaterRunner(self.service.database, self.service.alarms, self.service.subscribers).run_due()
+        """Ring the timers that are due and try kept messages again."""
+        await Scheduler(self.service.database, self.service.timers, self.service.subscribers).run_due()
 
     def heard(self, *kinds: type[Event]) -> list[Any]:
         """What the service said so far, of these kinds only where some are given."""
@@ -117,7 +117,7 @@ async def on_stage(
     transport = httpx2.ASGITransport(app=service.app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://here") as client:
         stage = OneService(service, client, issuer, elapsed)
-        service.database.after_flush = lambda wires: stage.said.extend(decode(wire.body) for wire in wires)
+        service.database.after_flush = lambda raws: stage.said.extend(decode(raw.body) for raw in raws)
         try:
             yield stage
         finally:

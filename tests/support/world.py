@@ -3,7 +3,7 @@
     async with running_world(folder, ground) as world:
         world.url, world.stripe, world.services["contracts"], world.pass_time(days=3)
 
-A ground is what a world stands on: SQLite files and the embedded post, or PostgreSQL and RabbitMQ. Services can be
+A ground is what a world stands on: SQLite files and the embedded transport, or PostgreSQL and RabbitMQ. Services can be
 stopped and started again one by one; everything they did stays.
 """
 
@@ -26,8 +26,8 @@ from pydantic import SecretStr
 from skillscoop_chassis.migrations import migrate
 from skillscoop_chassis.service import Service, running
 from skillscoop_chassis.sql.database import SqlDatabase
-from skillscoop_cli.embedded import composition, post
-from skillscoop_cli.embedded.front import Front
+from skillscoop_cli.embedded import composition, messaging
+from skillscoop_cli.embedded.gateway import Front
 from skillscoop_cli.embedded.server import LOOPBACK, bound, serving
 from skillscoop_cli.folder import DataFolder, open_folder
 from skillscoop_cli.issuer import issue, key_of
@@ -134,7 +134,7 @@ class Stripe:
 class World:
     """A running world, and the hands of a test on it: people, time, Stripe, and every service's data.
 
-    `given_up` are ids of messages a test put into the post and had discarded; a `spoilt` world is of no more use.
+    `given_up` are ids of messages a test put into the transport and had discarded; a `spoilt` world is of no more use.
     """
 
     ground: Ground
@@ -166,8 +166,8 @@ class World:
         """Let business time pass (`days=7`). Whatever is due then happens by itself."""
         self.elapsed[0] += timedelta(**duration)
         for service in self.services.values():
-            if service.post is not None:
-                service.post.later.nudge()
+            if service.messaging is not None:
+                service.messaging.scheduled.nudge()
 
     async def until(self, what: str, probe: Callable[[], Awaitable[T | None]], within: float = PATIENCE) -> T:
         """Look again and again until `probe` finds something. Raises AssertionError with `what` otherwise."""
@@ -223,13 +223,13 @@ class World:
     async def ask_again(self) -> None:
         """The time after which questions without an answer are asked again is over."""
         for service in self.services.values():
-            if service.post is None:
+            if service.messaging is None:
                 continue
             async with service.database.begin() as tx:
                 asked = OUTBOX.c.ask_again_at > tx.wall()
                 await tx.execute(OUTBOX.update().where(asked).values(ask_again_at=tx.wall()))
-            await service.post.relay.ask_again()
-            await service.post.relay.sweep(timedelta(0))
+            await service.messaging.relay.ask_again()
+            await service.messaging.relay.sweep(timedelta(0))
 
     async def _end(self) -> None:
         for service in self.services.values():
@@ -281,7 +281,7 @@ async def running_world(folder: Path, ground: Ground, transport: Transport | Non
         await stack.enter_async_context(serving(simulator, till))
         shared = transport
         if shared is None and ground.bus is None:
-            shared = await stack.enter_async_context(post.opened(data))
+            shared = await stack.enter_async_context(messaging.opened(data))
         world = World(ground, data, url, Stripe(stripe_url, http), http, clocks, elapsed, shared)
         stack.push_async_callback(world._end)
         for name in SERVICES:

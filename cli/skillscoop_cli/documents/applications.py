@@ -11,7 +11,7 @@ from skillscoop_messages.transport.simulated import SimulatedTransport
 
 from skillscoop_cli.embedded import composition
 from skillscoop_cli.embedded.dispatch import compiled, owner_of, paths_of
-from skillscoop_cli.embedded.joined import merge_openapi
+from skillscoop_cli.embedded.merged import merge_openapi
 from skillscoop_cli.folder import DataFolder
 
 _URL = "http://127.0.0.1:8080"

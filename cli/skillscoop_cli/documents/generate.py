@@ -20,7 +20,7 @@ from skillscoop_cli.documents.applications import applications
 from skillscoop_cli.documents.configuration import configuration
 from skillscoop_cli.embedded.composition import SERVICES, settings_class
 from skillscoop_cli.embedded.dispatch import paths_of
-from skillscoop_cli.embedded.joined import merge_openapi
+from skillscoop_cli.embedded.merged import merge_openapi
 from skillscoop_cli.gateway import nginx_bodies, nginx_probes, nginx_problems, nginx_routes
 
 _PRODUCTION = """\

@@ -1,4 +1,4 @@
-"""Everything in one process: five services, their post and what plays Stripe, behind one loopback port.
+"""Everything in one process: five services, their transport and what plays Stripe, behind one loopback port.
 
     async with running(folder, port=0) as installation:
         installation.url, installation.token("ada")
@@ -23,10 +23,10 @@ from skillscoop_chassis.service import running as running_service
 from skillscoop_chassis.settings import clocks_of
 from skillscoop_messages.clock import wall_time
 
-from skillscoop_cli.embedded import composition, post
+from skillscoop_cli.embedded import composition, messaging
 from skillscoop_cli.embedded.clock import offset_in
 from skillscoop_cli.embedded.databases import migrate_all, refuse_damaged
-from skillscoop_cli.embedded.front import SIMULATOR, Front
+from skillscoop_cli.embedded.gateway import SIMULATOR, Front
 from skillscoop_cli.embedded.server import LOOPBACK, bound, serving
 from skillscoop_cli.failures import CheckFailed, Refused
 from skillscoop_cli.folder import DataFolder, locked, make_private, open_folder, write_private
@@ -82,7 +82,7 @@ async def running(data: Path | DataFolder, port: int = 0) -> AsyncIterator[Embed
             composition.simulator_settings(folder, url + SIMULATOR, url, secrets), now=clocks.business
         )
         await stack.enter_async_context(stripe_simulator.running(simulator))
-        transport = await stack.enter_async_context(post.opened(folder))
+        transport = await stack.enter_async_context(messaging.opened(folder))
         built = {
             name: composition.build(name, folder, url, url + SIMULATOR, secrets, clocks, transport)
             for name in composition.SERVICES

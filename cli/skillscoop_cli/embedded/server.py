@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from skillscoop_chassis.http.protocol import Limits, http_server
 
-from skillscoop_cli.embedded.joined import Application
+from skillscoop_cli.embedded.merged import Application
 from skillscoop_cli.failures import Refused
 
 LOOPBACK = "127.0.0.1"

@@ -21,7 +21,7 @@ class Followed:
 
 @dataclass(slots=True)
 class Step:
-    """One step of the story, as it happened. `ledger` holds lines, `notes` what was seen along the way."""
+    """One step of the trace, as it happened. `ledger` holds lines, `notes` what was seen along the way."""
 
     number: int
     chapter: str

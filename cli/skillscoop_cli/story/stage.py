@@ -20,7 +20,7 @@ class Narrator(Protocol):
     """Who tells the story while it happens."""
 
     def chapter(self, title: str) -> None:
-        """A part of the story begins."""
+        """A part of the trace begins."""
 
     def step(self, step: Step) -> None:
         """A step is over."""
@@ -61,7 +61,7 @@ class Stage:
         return f"/v1/milestones/{self.milestones[number - 1]}"
 
     def chapter(self, title: str) -> None:
-        """Begin a part of the story."""
+        """Begin a part of the trace."""
         self._chapter = title
         self.narrator.chapter(title)
 

@@ -29,7 +29,8 @@ def fate(stories: Mapping[str, Mapping[str, Any]], event_id: str, event_type: st
         mark = (queue, event_id)
         handled = any((row["subscriber"], row["message_id"]) == mark for row in story.get("handled", ()))
         parked = any(
-            (row["subscriber"], row["message_id"], row["state"]) == (*mark, "parked") for row in story.get("later", ())
+            (row["subscriber"], row["message_id"], row["state"]) == (*mark, "parked")
+            for row in story.get("scheduled", ())
         )
         queues[queue] = "handled" if handled else "parked" if parked else "waiting"
     return queues
@@ -72,7 +73,7 @@ class Tracer:
         query = "?" + "&".join(f"messages={message}" for message in messages[:100]) if messages else ""
         paths = [f"/v1/admin/{service}/story/{quote(id_, safe='')}{query}" for service in SERVICES]
         answers = await asyncio.gather(*(self.api.look(self.operator, path) for path in paths))
-        empty: Mapping[str, Any] = {"data": [], "later": [], "handled": []}
+        empty: Mapping[str, Any] = {"data": [], "scheduled": [], "handled": []}
         return {
             service: answer.body if answer is not None else empty
             for service, answer in zip(SERVICES, answers, strict=True)

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
 from skillscoop_messages import parked
-from skillscoop_messages.later import MoneyAlarm
 from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.tables import INBOX, LATER, OUTBOX
+from skillscoop_messages.scheduled import MoneyTimer
+from skillscoop_messages.tables import INBOX, OUTBOX, SCHEDULED
 from starlette.responses import Response
 
 from skillscoop_chassis.audit import audit
@@ -23,8 +23,8 @@ from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import LongText, StrictRequest, View
 from skillscoop_chassis.http.paging import Page, PageParams, page_params
 from skillscoop_chassis.http.problems import documented, not_found
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, money_transaction, reading
 from skillscoop_chassis.http.second_operator import AwaitingSecondOperator, Confirmed, second_operator
-from skillscoop_chassis.http.work import Reading, Work, money_transaction, reading
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.tables import AUDIT_LOG
 
@@ -34,7 +34,7 @@ SHOWN_PUBLISHED = 5
 
 
 class ParkedView(View):
-    """A message or alarm that could not be handled. `money`: giving it up takes two operators. Times by wall clock."""
+    """A message or timer that could not be handled. `money`: giving it up takes two operators. Times by wall clock."""
 
     id: str
     object: str = "parked"
@@ -89,8 +89,8 @@ class StoryEvent(View):
     event: dict[str, Any]
 
 
-class StoryLater(View):
-    """An alarm or message that waits or is parked."""
+class StoryScheduled(View):
+    """An timer or message that waits or is parked."""
 
     subscriber: str
     message_id: str
@@ -122,7 +122,7 @@ class StoryView(View):
     """What this service knows of one id, oldest first."""
 
     data: list[StoryEvent]
-    later: list[StoryLater]
+    scheduled: list[StoryScheduled]
     handled: list[StoryHandled]
     audit: list[StoryAct]
 
@@ -134,8 +134,8 @@ class DiscardRequest(StrictRequest):
 
 
 def _is_money(service: Service, one: parked.Parked) -> bool:
-    if one.kind == "alarm":
-        return isinstance(service.alarms.get(one.subscriber), MoneyAlarm)
+    if one.kind == "timer":
+        return isinstance(service.timers.get(one.subscriber), MoneyTimer)
     known = SUBSCRIPTIONS.get(one.subscriber)
     # Of a subscriber that nobody knows any more, the careful answer.
     return known is None or known.money
@@ -158,11 +158,11 @@ def _view(service: Service, one: parked.Parked, *, whole: bool = False) -> Parke
 
 
 async def list_parked(
-    read: Annotated[Reading, Depends(reading, scope="function")],
+    read: Annotated[ReadingRequest, Depends(reading, scope="function")],
     params: Annotated[PageParams, Depends(page_params)],
     subscriber: Annotated[str | None, Query(max_length=255, description="Only of this subscriber")] = None,
 ) -> Response:
-    """Messages and alarms that wait for a decision, newest first."""
+    """Messages and timers that wait for a decision, newest first."""
     read.require_role(OPS)
     cursor = read.cursor(params)
     tx = await read.begin()
@@ -172,7 +172,7 @@ async def list_parked(
     return read.reply(Page(data=[_view(read.service, one) for one in kept], next_cursor=following))
 
 
-async def show_parked(id: str, read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
+async def show_parked(id: str, read: Annotated[ReadingRequest, Depends(reading, scope="function")]) -> Response:
     """One parked message with its content."""
     read.require_role(OPS)
     found = await parked.show(await read.begin(), id)
@@ -181,7 +181,9 @@ async def show_parked(id: str, read: Annotated[Reading, Depends(reading, scope="
     return read.reply(_view(read.service, found, whole=True))
 
 
-async def replay_parked(id: str, work: Annotated[Work, Depends(money_transaction, scope="function")]) -> Response:
+async def replay_parked(
+    id: str, work: Annotated[WritingRequest, Depends(money_transaction, scope="function")]
+) -> Response:
     """Try it again as soon as possible. It keeps its id, so what already took effect does not happen twice."""
     tx = await work.begin()
     work.require_role(OPS)
@@ -189,13 +191,13 @@ async def replay_parked(id: str, work: Annotated[Work, Depends(money_transaction
     if found is None or not await parked.replay(tx, id):
         raise not_found()
     await audit(tx, actor=work.actor.id, action="replay_parked", subject=id, before=_told(found))
-    if work.service.post is not None:
-        tx.after_commit(work.service.post.later.nudge)
+    if work.service.messaging is not None:
+        tx.after_commit(work.service.messaging.scheduled.nudge)
     return await work.reply(_view(work.service, found))
 
 
 async def discard_parked(
-    id: str, body: DiscardRequest, work: Annotated[Work, Depends(money_transaction, scope="function")]
+    id: str, body: DiscardRequest, work: Annotated[WritingRequest, Depends(money_transaction, scope="function")]
 ) -> Response:
     """Give it up for good. About money: 202 to the first operator, done when a second one sends the same."""
     tx = await work.begin()
@@ -250,7 +252,7 @@ _PUBLISHED_LAST = (
 _HOW_MANY = sa.select(sa.func.count().label("count")).select_from(OUTBOX).where(OUTBOX.c.published_at.is_(None))
 
 
-async def show_outbox(read: Annotated[Reading, Depends(reading, scope="function")]) -> Response:
+async def show_outbox(read: Annotated[ReadingRequest, Depends(reading, scope="function")]) -> Response:
     """Events recorded and not yet confirmed by the broker, and those it confirmed last."""
     read.require_role(OPS)
     tx = await read.begin()
@@ -275,7 +277,7 @@ _NAMES = {
 
 async def show_story(
     id: str,
-    read: Annotated[Reading, Depends(reading, scope="function")],
+    read: Annotated[ReadingRequest, Depends(reading, scope="function")],
     messages: Annotated[
         list[str], Query(max_length=SHOWN, description="Message ids: tells which of them were handled here")
     ] = [],  # noqa: B006 - FastAPI copies defaults
@@ -292,16 +294,16 @@ async def show_story(
         {"named": id},
     )
     waiting = await tx.all(
-        sa.select(LATER)
+        sa.select(SCHEDULED)
         .where(
             sa.or_(
-                LATER.c.correlation_id == id,
-                LATER.c.subject == id,
-                LATER.c.message_id == id,
-                LATER.c.message_id.in_(messages),
+                SCHEDULED.c.correlation_id == id,
+                SCHEDULED.c.subject == id,
+                SCHEDULED.c.message_id == id,
+                SCHEDULED.c.message_id.in_(messages),
             )
         )
-        .order_by(LATER.c.due_at)
+        .order_by(SCHEDULED.c.due_at)
         .limit(SHOWN)
     )
     handled = await tx.all(sa.select(INBOX).where(INBOX.c.message_id.in_(messages))) if messages else []
@@ -315,7 +317,7 @@ async def show_story(
                 )
                 for row in events
             ],
-            later=[StoryLater(**{name: row[name] for name in StoryLater.model_fields}) for row in waiting],
+            scheduled=[StoryScheduled(**{name: row[name] for name in StoryScheduled.model_fields}) for row in waiting],
             handled=[StoryHandled(**row) for row in handled],
             audit=[StoryAct(**{name: row[name] for name in StoryAct.model_fields}) for row in acts],
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from skillscoop_messages.context import current_story
+from skillscoop_messages.context import current_trace
 from skillscoop_messages.ids import new_message_id
 
 from skillscoop_chassis.tables import AUDIT_LOG
@@ -39,6 +39,6 @@ async def audit(
             "before": None if before is None else dict(before),
             "after": None if after is None else dict(after),
             "reason": reason,
-            "request_id": current_story().request_id,
+            "request_id": current_trace().request_id,
         },
     )

@@ -94,7 +94,7 @@ def assert_at_head(url: str, migrations: Path) -> None:
 def run_environment(targets: Sequence[sa.MetaData]) -> None:
     """The whole body of a service's `migrations/env.py`: upgrade on the connection that `migrate` passed in.
 
-    `targets` are the metadata whose tables this database holds (the service's own, the post's, the chassis').
+    `targets` are the metadata whose tables this database holds (the service's own, messaging's, the chassis').
     """
     from alembic import context
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from skillscoop_messages.consumer import Subscriber
     from skillscoop_messages.executor import Executor
-    from skillscoop_messages.later import AlarmHandler
+    from skillscoop_messages.scheduled import TimerHandler
     from skillscoop_messages.transport.base import Transport
 
     from skillscoop_chassis.identity import TokenVerifier
-    from skillscoop_chassis.wiring import Post
+    from skillscoop_chassis.wiring import Messaging
 
 LOG = logging.getLogger(__name__)
 Role = Literal["api", "worker", "all"]
@@ -60,14 +60,14 @@ class Service:
     database: SqlDatabase
     transport: Transport
     subscribers: list[Subscriber] = field(default_factory=list)
-    alarms: dict[str, AlarmHandler] = field(default_factory=dict)
+    timers: dict[str, TimerHandler] = field(default_factory=dict)
     executors: list[Executor[Any]] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     app: FastAPI | None = None
     resources: list[AbstractAsyncContextManager[Any]] = field(default_factory=list)
     outside: dict[str, Any] = field(default_factory=dict)
     verifier: TokenVerifier | None = None
-    post: Post | None = None
+    messaging: Messaging | None = None
     vitals: Vitals = field(init=False)
     busy_keys: BusyKeys = field(default_factory=BusyKeys, init=False)
     stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -104,15 +104,15 @@ async def running(service: Service, role: Role = "all") -> AsyncIterator[Service
 
     Leaving the block stops taking messages first, lets what is in hand finish or be delivered again, then closes.
     """
-    from skillscoop_chassis.wiring import build_post, run_post, watch_vitals
+    from skillscoop_chassis.wiring import build_messaging, run_messaging, watch_vitals
 
     async with AsyncExitStack() as stack:
         stack.push_async_callback(service.database.close)
         for resource in service.resources:
             await stack.enter_async_context(resource)
-        service.post = service.post or build_post(service)
-        watch_vitals(service, service.post, consume=role != "api")
-        await stack.enter_async_context(run_post(service, service.post, consume=role != "api"))
+        service.messaging = service.messaging or build_messaging(service)
+        watch_vitals(service, service.messaging, consume=role != "api")
+        await stack.enter_async_context(run_messaging(service, service.messaging, consume=role != "api"))
         if role != "api":
             tasks = [asyncio.create_task(repeat(job), name=job.name) for job in (*service.jobs, *_house_jobs(service))]
             stack.push_async_callback(end_tasks, tasks)

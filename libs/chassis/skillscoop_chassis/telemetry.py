@@ -1,4 +1,4 @@
-"""Structured logs: one line per event, JSON or readable, with the ids of the story, and never a secret in them."""
+"""Structured logs: one line per event, JSON or readable, with the ids of the trace, and never a secret in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from skillscoop_messages.context import story
+from skillscoop_messages.context import trace_context
 
 Fields = MutableMapping[str, Any]
 
@@ -63,8 +63,8 @@ def redact(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 
 def add_story(_logger: Any, _method: str, fields: Fields) -> Fields:
-    """Add request, correlation and message ids of the current story."""
-    known = story.get(None)
+    """Add request, correlation and message ids of the current trace."""
+    known = trace_context.get(None)
     if known is not None:
         fields.setdefault("correlation_id", known.correlation_id)
         if known.request_id is not None:
@@ -75,7 +75,7 @@ def add_story(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object per log record: event, level, logger, time (UTC), service, ids of the story, extra fields."""
+    """One JSON object per log record: event, level, logger, time (UTC), service, ids of the trace, extra fields."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ def _pretty(service: str) -> logging.Formatter:
 
 
 def set_up_logging(service: str, form: Literal["json", "pretty"] = "json", level: str = "info") -> None:
-    """Send every log of this process to stderr, one line each, with the ids of its story and without secrets.
+    """Send every log of this process to stderr, one line each, with the ids of its trace and without secrets.
 
     Called once by the process that owns the output; never on import.
     """

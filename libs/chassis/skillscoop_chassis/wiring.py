@@ -1,4 +1,4 @@
-"""How the post is put together for one service: relay, consumer, alarms and executors around one database."""
+"""How the transport is put together for one service: relay, consumer, timers and executors around one database."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from skillscoop_messages import asking, later
+from skillscoop_messages import asking, scheduled
 from skillscoop_messages.consumer import Consumer
 from skillscoop_messages.errors import TopologyMismatch
-from skillscoop_messages.later_runner import LaterRunner, always_calm
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.relay import Relay
-from skillscoop_messages.tables import LATER
+from skillscoop_messages.scheduler import Scheduler, always_caught_up
+from skillscoop_messages.tables import SCHEDULED
 from skillscoop_messages.transport.waiting import quietly, stop
 
 from skillscoop_chassis.sql.causes import plainly
@@ -34,25 +34,25 @@ CLOSE_SECONDS = 15.0
 OUTBOX_LATE = timedelta(seconds=60)
 """An event that waits longer than this for the broker makes the process not ready."""
 
-_PARKED = sa.select(sa.func.count().label("count")).select_from(LATER).where(LATER.c.state == "parked")
+_PARKED = sa.select(sa.func.count().label("count")).select_from(SCHEDULED).where(SCHEDULED.c.state == "parked")
 _PARKED_MONEY = _PARKED.where(
-    LATER.c.kind == "message", LATER.c.subscriber.in_([one.name for one in SUBSCRIPTIONS.values() if one.money])
+    SCHEDULED.c.kind == "message", SCHEDULED.c.subscriber.in_([one.name for one in SUBSCRIPTIONS.values() if one.money])
 )
 
 
 @dataclass(frozen=True)
-class Post:
+class Messaging:
     """The moving parts around one service's database. Tests may drive them step by step instead of running them."""
 
     relay: Relay
     consumer: Consumer
-    later: LaterRunner
+    scheduled: Scheduler
 
 
-def build_post(service: Service) -> Post:
-    """Put the post together and connect the database's commits to the relay; nothing runs yet."""
+def build_messaging(service: Service) -> Messaging:
+    """Put the transport together and connect the database's commits to the relay; nothing runs yet."""
     counted = service.vitals.counter(
-        "messages", "Messages and alarms by what became of them", ("subscriber", "outcome")
+        "messages", "Messages and timers by what became of them", ("subscriber", "outcome")
     )
 
     def observe(outcome: str, subscriber: str, count: int) -> None:
@@ -63,36 +63,36 @@ def build_post(service: Service) -> Post:
     consumer: Consumer
 
     def nudge() -> None:
-        post.later.nudge()
+        messaging.scheduled.nudge()
 
     consumer = Consumer(
         service.database, service.transport, service.subscribers, SUBSCRIPTIONS, postponed=nudge, observe=observe
     )
-    runner = LaterRunner(
+    runner = Scheduler(
         service.database,
-        service.alarms,
+        service.timers,
         service.subscribers,
-        calm_since=consumer.calm_since if service.subscribers else always_calm,
+        caught_up_since=consumer.caught_up_since if service.subscribers else always_caught_up,
         observe=observe,
     )
-    post = Post(relay, consumer, runner)
+    messaging = Messaging(relay, consumer, runner)
     service.database.after_flush = relay.offer
-    return post
+    return messaging
 
 
 @asynccontextmanager
-async def run_post(service: Service, post: Post, *, consume: bool) -> AsyncIterator[None]:
-    """Publish what commits; with `consume`, also take messages, ring alarms and make outside calls.
+async def run_messaging(service: Service, messaging: Messaging, *, consume: bool) -> AsyncIterator[None]:
+    """Publish what commits; with `consume`, also take messages, ring timers and make outside calls.
 
     A broker that is away keeps nobody from starting: commands are taken, their events wait in the outbox, and
     readiness says so until it is back. Raises TopologyMismatch when the broker has other queues than we need.
     """
-    carried = [("relay", post.relay.run)]
+    carried = [("relay", messaging.relay.run)]
     if consume and service.subscribers:
-        carried.append(("consumer", post.consumer.run))
+        carried.append(("consumer", messaging.consumer.run))
     tasks: list[asyncio.Task[None]] = []
     if consume:
-        tasks.append(asyncio.create_task(post.later.run(), name=f"{service.name}.later"))
+        tasks.append(asyncio.create_task(messaging.scheduled.run(), name=f"{service.name}.scheduled"))
         for executor in service.executors:
             tasks.append(asyncio.create_task(executor.run(service.database), name=f"{service.name}.{executor.name}"))
 
@@ -142,7 +142,7 @@ async def _open_later(service: Service, begin: Callable[[], None]) -> None:
     begin()
 
 
-def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
+def watch_vitals(service: Service, messaging: Messaging, *, consume: bool) -> None:
     """Readiness checks of database, broker, outbox and consumers, and what waits as metrics."""
 
     async def database() -> str | None:
@@ -159,11 +159,11 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
         return service.vitals.closed.get("broker") or service.transport.trouble()
 
     async def outbox() -> str | None:
-        waiting = await post.relay.oldest_unpublished()
+        waiting = await messaging.relay.oldest_unpublished()
         return "events wait for the broker" if waiting is not None and waiting > OUTBOX_LATE else None
 
     async def messages() -> str | None:
-        return "messages cannot be handled" if post.consumer.trouble() else None
+        return "messages cannot be handled" if messaging.consumer.trouble() else None
 
     async def parked() -> str | None:
         async with service.database.read() as tx:
@@ -172,9 +172,9 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
         return f"{count} messages that move money are parked" if count else None
 
     async def gauges() -> Mapping[str, float]:
-        oldest = await post.relay.oldest_unpublished()
+        oldest = await messaging.relay.oldest_unpublished()
         async with service.database.read() as tx:
-            waiting = await later.waiting(tx)
+            waiting = await scheduled.waiting(tx)
             parked = await tx.first(_PARKED)
             money = await tx.first(_PARKED_MONEY)
             asked, unanswered = await asking.counts(tx)
@@ -186,9 +186,9 @@ def watch_vitals(service: Service, post: Post, *, consume: bool) -> None:
             "questions_unanswered": float(unanswered),
         }
         for row in waiting:
-            clock = service.clocks.business() if row["kind"] == "alarm" else service.clocks.wall()
-            found[f"later_{row['kind']}_waiting"] = float(row["waiting"])
-            found[f"later_{row['kind']}_late_seconds"] = max(0.0, (clock - row["earliest"]).total_seconds())
+            clock = service.clocks.business() if row["kind"] == "timer" else service.clocks.wall()
+            found[f"scheduled_{row['kind']}_waiting"] = float(row["waiting"])
+            found[f"scheduled_{row['kind']}_late_seconds"] = max(0.0, (clock - row["earliest"]).total_seconds())
         return found
 
     service.vitals.checks |= {"database": database, "clock": clock, "broker": broker, "outbox": outbox}

@@ -1,1 +1,1 @@
-"""The published language of SkillScoop's services, and the post that carries it."""
+"""The published language of SkillScoop's services, and the transport that carries it."""

@@ -22,7 +22,7 @@ from skillscoop_messages.envelope import Envelope
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.registry import QUESTIONS, SAID_AGAIN, Question
 from skillscoop_messages.tables import OUTBOX
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 
 FIRST_PAUSE = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -141,7 +141,7 @@ _REPEATED = (
 )
 
 
-async def repeats(tx: Transaction) -> list[Wire]:
+async def repeats(tx: Transaction) -> list[RawMessage]:
     """Questions whose pause is over, each with its next one set: publish them once this has committed.
 
     A process that dies in between says them at the next pause. Rows are locked before they are written, so that two
@@ -151,7 +151,7 @@ async def repeats(tx: Transaction) -> list[Wire]:
     for times, group in groupby(rows, key=lambda row: int(row["asked_again"])):
         ids = [row["id"] for row in group]
         await tx.execute(_REPEATED, {"ids": ids, "due": tx.wall() + pause_after(times + 1)})
-    return [Wire(row["id"], row["type"], row["subject"], bytes(row["body"])) for row in rows]
+    return [RawMessage(row["id"], row["type"], row["subject"], bytes(row["body"])) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the post needs from a database. The chassis implements it; nothing here knows a driver."""
+"""What the transport needs from a database. The chassis implements it; nothing here knows a driver."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from sqlalchemy import CursorResult, Executable, RowMapping
 
-from skillscoop_messages.context import Story
+from skillscoop_messages.context import TraceContext
 from skillscoop_messages.events.base import Event
 
 Dialect = Literal["postgresql", "sqlite"]
@@ -21,7 +21,7 @@ class Draft:
 
     id: str
     event: Event
-    story: Story
+    trace_context: TraceContext
     time: datetime
 
 

@@ -23,7 +23,7 @@ SCHEMAS = "https://skillscoop.dev/schemas"
 
 @dataclass(frozen=True, slots=True)
 class Envelope(Generic[E]):
-    """One event on its way, with who said it, when, and as part of which story.
+    """One event on its way, with who said it, when, and as part of which trace.
 
     `source` is `/services/<name>`; `subject` the root's id; `time` business time; `sequence` rises by one with every
     event of that root, starting at 1. `correlation_id` names the story, `causation_id` the message that led to this.

@@ -5,7 +5,7 @@ MessageError
 ├── Permanent         will never succeed: park at once
 │   ├── UnreadableMessage   the bytes are no message of ours
 │   └── UnknownEventType    a message of a type or major version this process does not know
-└── TransportError    the post itself
+└── TransportError    the transport itself
     ├── TopologyMismatch    a queue or exchange is missing or was declared differently
     └── Hold                deliver again, but only when the reason has gone
 """
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 
 
 class MessageError(Exception):
-    """Anything the post raises on purpose."""
+    """Anything the transport raises on purpose."""
 
 
 class NotYet(MessageError):

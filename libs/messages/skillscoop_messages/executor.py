@@ -30,12 +30,12 @@ from sqlalchemy import (
 )
 
 from skillscoop_messages.columns import UtcDateTime
-from skillscoop_messages.context import Story, story
+from skillscoop_messages.context import TraceContext, trace_context
 from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.ids import new_message_id
-from skillscoop_messages.later import error_text
 from skillscoop_messages.picking import at_most, picked
 from skillscoop_messages.retry import RetryPolicy
+from skillscoop_messages.scheduled import error_text
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def lease_columns() -> list[Column[Any]]:
 
     `state` is `pending` until `settle` writes something else; `due_at` and `lease_until` are wall time; `attempts`
     counts claims; `lease_token` is the current claim, null when free; `last_error` is for operators. With a
-    `correlation_id` column of its own, what `settle` records belongs to that story.
+    `correlation_id` column of its own, what `settle` records belongs to that trace.
     """
     return [
         Column("state", Text, nullable=False, server_default=text("'pending'")),
@@ -208,7 +208,7 @@ class Executor(Generic[Outcome]):
 
     async def execute(self, database: Database, row: RowMapping) -> None:
         """Call for one claimed row and settle it. Never raises: an error is written down and the row tried again."""
-        token = story.set(Story(correlation_id=row.get("correlation_id") or new_message_id()))
+        token = trace_context.set(TraceContext(correlation_id=row.get("correlation_id") or new_message_id()))
         try:
             async with asyncio.timeout(self.lease.total_seconds()):
                 outcome = await self.call(row)
@@ -219,7 +219,7 @@ class Executor(Generic[Outcome]):
             logger.warning("%s failed on %s: %s", self.name, row["id"], error_text(error))
             await self._release(database, row, error_text(error))
         finally:
-            story.reset(token)
+            trace_context.reset(token)
 
     async def _hand_in(self, database: Database, mine: _Settlement) -> None:
         """Settle an outcome, with all others that wait. Raises why it could not be."""
@@ -271,11 +271,11 @@ class Executor(Generic[Outcome]):
                 row = current.get((one.row["id"], one.row["lease_token"]))
                 if row is None:
                     raise LeaseLost
-                token = story.set(Story(correlation_id=row.get("correlation_id") or new_message_id()))
+                token = trace_context.set(TraceContext(correlation_id=row.get("correlation_id") or new_message_id()))
                 try:
                     await self.settle(tx, row, one.outcome)
                 finally:
-                    story.reset(token)
+                    trace_context.reset(token)
                 # Last, so that roots are locked before this row everywhere; and it proves the lease once more.
                 tx.write(self._free, self._ours(row), unless=LeaseLost)
 

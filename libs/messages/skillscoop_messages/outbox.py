@@ -11,13 +11,13 @@ from sqlalchemy import bindparam, text
 
 from skillscoop_messages import asking
 from skillscoop_messages.columns import UtcDateTime
-from skillscoop_messages.context import current_story
+from skillscoop_messages.context import current_trace
 from skillscoop_messages.database import Draft, Transaction
 from skillscoop_messages.envelope import Envelope, encode_around_sequence
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.ids import message_id_floor, new_message_id
 from skillscoop_messages.tables import OUTBOX
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 
 __all__ = [
     "CHUNK",
@@ -72,13 +72,13 @@ _STORE_SQLITE = OUTBOX.insert()
 def record(tx: Transaction, *events: Event) -> None:
     """Say that something happened, as part of this transaction: told if and only if it commits.
 
-    Business time and the current story are noted now; sequence numbers are given just before COMMIT.
+    Business time and the current trace are noted now; sequence numbers are given just before COMMIT.
     """
-    now, told_in = tx.now(), current_story()
-    tx.drafts.extend(Draft(id=new_message_id(), event=event, story=told_in, time=now) for event in events)
+    now, told_in = tx.now(), current_trace()
+    tx.drafts.extend(Draft(id=new_message_id(), event=event, trace_context=told_in, time=now) for event in events)
 
 
-async def flush(tx: Transaction) -> Callable[[], list[Wire]]:
+async def flush(tx: Transaction) -> Callable[[], list[RawMessage]]:
     """Store what was recorded, in one statement (two on SQLite) however many events there are; just before COMMIT.
 
     On PostgreSQL it leaves with the COMMIT. What is returned gives the messages once the transaction is durable, for
@@ -90,8 +90,8 @@ async def flush(tx: Transaction) -> Callable[[], list[Wire]]:
     events = _numbered(tx.service, drafts)
     if tx.dialect == "postgresql":
         return _store_postgresql(tx, events)
-    wires = await _store_sqlite(tx, events)
-    return lambda: wires
+    raws = await _store_sqlite(tx, events)
+    return lambda: raws
 
 
 class _Stored(NamedTuple):
@@ -103,10 +103,10 @@ class _Stored(NamedTuple):
     after: bytes
     following: int
 
-    def wire(self, last: int) -> Wire:
+    def raw(self, last: int) -> RawMessage:
         """The message, once the root's last number is known."""
         body = b"%b%d%b" % (self.before, last - self.following, self.after)
-        return Wire(self.draft.id, self.draft.event.type, self.subject, body)
+        return RawMessage(self.draft.id, self.draft.event.type, self.subject, body)
 
 
 def _numbered(service: str, drafts: Sequence[Draft]) -> list[_Stored]:
@@ -124,9 +124,9 @@ def _numbered(service: str, drafts: Sequence[Draft]) -> list[_Stored]:
                 subject=subject,
                 time=draft.time,
                 sequence=0,
-                correlation_id=draft.story.correlation_id,
-                causation_id=draft.story.causation_id,
-                traceparent=draft.story.traceparent,
+                correlation_id=draft.trace_context.correlation_id,
+                causation_id=draft.trace_context.causation_id,
+                traceparent=draft.trace_context.traceparent,
                 data=draft.event,
             )
         )
@@ -139,14 +139,14 @@ def _counts(events: Sequence[_Stored]) -> dict[str, int]:
     return dict(sorted(Counter(event.subject for event in events).items()))
 
 
-def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> Callable[[], list[Wire]]:
+def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> Callable[[], list[RawMessage]]:
     recorded_at = tx.wall()
     rows = [
         {
             "id": event.draft.id,
             "type": event.draft.event.type,
             "subject": event.subject,
-            "correlation_id": event.draft.story.correlation_id,
+            "correlation_id": event.draft.trace_context.correlation_id,
             "before": event.before.decode(),
             "after": event.after.decode(),
             "following": event.following,
@@ -159,32 +159,32 @@ def _store_postgresql(tx: Transaction, events: Sequence[_Stored]) -> Callable[[]
     given = {"counts": json.dumps(_counts(events)), "events": to_json(rows).decode(), "recorded_at": recorded_at}
     numbers = tx.ask(_STORE_POSTGRESQL, given)
 
-    def wires() -> list[Wire]:
+    def raws() -> list[RawMessage]:
         last = {row["subject"]: row["last"] for row in numbers()}
-        return [event.wire(last[event.subject]) for event in events]
+        return [event.raw(last[event.subject]) for event in events]
 
-    return wires
+    return raws
 
 
-async def _store_sqlite(tx: Transaction, events: Sequence[_Stored]) -> list[Wire]:
+async def _store_sqlite(tx: Transaction, events: Sequence[_Stored]) -> list[RawMessage]:
     rows = await tx.all(_SEQUENCES_SQLITE, {"counts": json.dumps(_counts(events))})
     last = {row["subject"]: row["last"] for row in rows}
-    wires = [event.wire(last[event.subject]) for event in events]
+    raws = [event.raw(last[event.subject]) for event in events]
     recorded_at = tx.wall()
     await tx.execute(
         _STORE_SQLITE,
         [
             {
-                **wire._asdict(),
-                "correlation_id": event.draft.story.correlation_id,
+                **raw._asdict(),
+                "correlation_id": event.draft.trace_context.correlation_id,
                 "recorded_at": recorded_at,
                 "question": asking.key_of(event.draft.event),
                 "ask_again_at": asking.first_repeat(event.draft.event.type, recorded_at),
             }
-            for wire, event in zip(wires, events, strict=True)
+            for raw, event in zip(raws, events, strict=True)
         ],
     )
-    return wires
+    return raws
 
 
 # By their ids alone: told to take unmarked ones only, the server walks through all that are unmarked.
@@ -227,7 +227,7 @@ class Unpublished(NamedTuple):
     """A message that is not marked yet, and when it was recorded (wall time)."""
 
     recorded_at: datetime
-    wire: Wire
+    raw: RawMessage
 
 
 _FIRST_PLACE = {"after_at": datetime(1970, 1, 1, tzinfo=UTC), "after_id": ""}
@@ -237,10 +237,10 @@ async def unpublished(
     tx: Transaction, before: datetime, limit: int, after: Unpublished | None = None
 ) -> list[Unpublished]:
     """Unmarked messages recorded at or before `before` (wall time), oldest first; with `after` only those behind it."""
-    place = {"after_at": after.recorded_at, "after_id": after.wire.id} if after else _FIRST_PLACE
+    place = {"after_at": after.recorded_at, "after_id": after.raw.id} if after else _FIRST_PLACE
     rows = await tx.all(_UNPUBLISHED, {"before": before, "limit": limit, **place})
     return [
-        Unpublished(row["recorded_at"], Wire(row["id"], row["type"], row["subject"], bytes(row["body"])))
+        Unpublished(row["recorded_at"], RawMessage(row["id"], row["type"], row["subject"], bytes(row["body"])))
         for row in rows
     ]
 

@@ -1,4 +1,4 @@
-"""Messages and alarms that could not be handled: kept with the reason until an operator decides."""
+"""Messages and timers that could not be handled: kept with the reason until an operator decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from sqlalchemy import RowMapping, and_, case, or_, select, tuple_
 
 from skillscoop_messages import inbox
 from skillscoop_messages.database import Transaction
-from skillscoop_messages.tables import LATER
+from skillscoop_messages.tables import SCHEDULED
 
 SEPARATOR = ":"
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """One parked message or alarm.
+    """One parked message or timer.
 
-    `id` is `<subscriber>:<message id>` (or `<alarm>:<key>`). `reason` is one of `permanent`, `unreadable`,
+    `id` is `<subscriber>:<message id>` (or `<timer>:<key>`). `reason` is one of `permanent`, `unreadable`,
     `unknown_type`, `attempts_used_up`, `not_yet_for_too_long`, `delivery_limit`; `last_error` is for operators only.
-    Times are wall time. `body` is the document as it travelled, None for an alarm.
+    Times are wall time. `body` is the document as it travelled, None for an timer.
     """
 
     id: str
@@ -42,23 +42,23 @@ async def parked_list(
     tx: Transaction, *, limit: int = 25, subscriber: str | None = None, before: tuple[datetime, str] | None = None
 ) -> Sequence[Parked]:
     """Newest first. `before` is (parked_at, id) of the last one seen, for the page behind it."""
-    statement = select(LATER).where(LATER.c.state == "parked")
+    statement = select(SCHEDULED).where(SCHEDULED.c.state == "parked")
     if subscriber is not None:
-        statement = statement.where(LATER.c.subscriber == subscriber)
+        statement = statement.where(SCHEDULED.c.subscriber == subscriber)
     if before is not None:
         moment, seen = before
         name, _, key = seen.partition(SEPARATOR)
-        place = tuple_(LATER.c.subscriber, LATER.c.message_id)
+        place = tuple_(SCHEDULED.c.subscriber, SCHEDULED.c.message_id)
         statement = statement.where(
-            or_(LATER.c.parked_at < moment, and_(LATER.c.parked_at == moment, place < tuple_(name, key)))
+            or_(SCHEDULED.c.parked_at < moment, and_(SCHEDULED.c.parked_at == moment, place < tuple_(name, key)))
         )
-    order = (LATER.c.parked_at.desc(), LATER.c.subscriber.desc(), LATER.c.message_id.desc())
+    order = (SCHEDULED.c.parked_at.desc(), SCHEDULED.c.subscriber.desc(), SCHEDULED.c.message_id.desc())
     return [_parked(row) for row in await tx.all(statement.order_by(*order).limit(limit))]
 
 
 async def show(tx: Transaction, parked_id: str) -> Parked | None:
     """One parked message with its body, or None."""
-    row = await tx.first(select(LATER).where(_is(parked_id)))
+    row = await tx.first(select(SCHEDULED).where(_is(parked_id)))
     return _parked(row) if row else None
 
 
@@ -69,10 +69,10 @@ async def replay(tx: Transaction, parked_id: str) -> bool:
     What may have killed its process is tried alone, each try written down before it begins.
     """
     result = await tx.execute(
-        LATER.update()
+        SCHEDULED.update()
         .where(_is(parked_id))
         .values(
-            kind=case((LATER.c.reason == "delivery_limit", "suspect"), else_=LATER.c.kind),
+            kind=case((SCHEDULED.c.reason == "delivery_limit", "suspect"), else_=SCHEDULED.c.kind),
             state="waiting",
             attempts=0,
             reason=None,
@@ -89,7 +89,7 @@ async def discard(tx: Transaction, parked_id: str) -> Parked | None:
 
     A message is marked as handled, so that a late duplicate has no effect either.
     """
-    row = await tx.first(LATER.delete().where(_is(parked_id)).returning(LATER))
+    row = await tx.first(SCHEDULED.delete().where(_is(parked_id)).returning(SCHEDULED))
     if row is None:
         return None
     if row["kind"] == "message":
@@ -100,7 +100,9 @@ async def discard(tx: Transaction, parked_id: str) -> Parked | None:
 def _is(parked_id: str) -> Any:
     """The condition that finds one parked row."""
     subscriber, _, message_id = parked_id.partition(SEPARATOR)
-    return and_(LATER.c.subscriber == subscriber, LATER.c.message_id == message_id, LATER.c.state == "parked")
+    return and_(
+        SCHEDULED.c.subscriber == subscriber, SCHEDULED.c.message_id == message_id, SCHEDULED.c.state == "parked"
+    )
 
 
 def _parked(row: RowMapping) -> Parked:

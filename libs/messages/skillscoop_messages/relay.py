@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from skillscoop_messages import asking, outbox
 from skillscoop_messages.database import Database
-from skillscoop_messages.transport.base import Transport, Wire
+from skillscoop_messages.transport.base import RawMessage, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Relay:
     def __init__(self, database: Database, transport: Transport) -> None:
         self._database = database
         self._transport = transport
-        self._offered: deque[Wire] = deque()
+        self._offered: deque[RawMessage] = deque()
         self._confirmed: list[str] = []
         self._in_hand: set[str] = set()
         self._work = asyncio.Event()
@@ -40,12 +40,12 @@ class Relay:
         self._pause = 0.0
         self._trouble: str | None = None
 
-    def offer(self, wires: Sequence[Wire]) -> None:
+    def offer(self, raws: Sequence[RawMessage]) -> None:
         """Publish these soon; their rows are committed. Never blocks: too many at once are left to the sweep."""
-        if self._pause or len(self._offered) + len(wires) > MOST_IN_MEMORY:
+        if self._pause or len(self._offered) + len(raws) > MOST_IN_MEMORY:
             return
-        self._offered.extend(wires)
-        self._in_hand.update(wire.id for wire in wires)
+        self._offered.extend(raws)
+        self._in_hand.update(raw.id for raw in raws)
         self._work.set()
 
     def trouble(self) -> str | None:
@@ -84,7 +84,7 @@ class Relay:
         while True:
             async with self._database.read() as tx:
                 page = await outbox.unpublished(tx, before, WINDOW, after)
-            ours = [row.wire for row in page if row.wire.id not in self._in_hand]
+            ours = [row.raw for row in page if row.raw.id not in self._in_hand]
             if ours:
                 published += len(await self._publish(ours))
                 await self._mark()
@@ -113,12 +113,12 @@ class Relay:
             if deleted < outbox.CHUNK:
                 return total
 
-    def _take(self) -> list[Wire]:
+    def _take(self) -> list[RawMessage]:
         return [self._offered.popleft() for _ in range(min(WINDOW, len(self._offered)))]
 
-    async def _publish(self, batch: Sequence[Wire]) -> set[str]:
+    async def _publish(self, batch: Sequence[RawMessage]) -> set[str]:
         """Publish one batch; on trouble everything in memory is let go of, because the rows are in the outbox."""
-        ids = {wire.id for wire in batch}
+        ids = {raw.id for raw in batch}
         self._in_hand |= ids
         try:
             confirmed = await self._transport.publish(batch)
@@ -139,7 +139,7 @@ class Relay:
         self._pause = min(max(0.2, self._pause * 2), LONGEST_PAUSE)
         self._trouble = f"publishing fails: {type(error).__name__}: {error}"
         logger.warning("events wait in the outbox: %s", self._trouble)
-        self._in_hand.difference_update(wire.id for wire in self._offered)
+        self._in_hand.difference_update(raw.id for raw in self._offered)
         self._offered.clear()
 
     async def _mark(self) -> None:

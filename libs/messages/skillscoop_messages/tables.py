@@ -1,4 +1,4 @@
-"""The tables of the post. The same five stand in every service's own database."""
+"""The tables of the transport. The same five stand in every service's own database."""
 
 from sqlalchemy import (
     BigInteger,
@@ -73,8 +73,8 @@ INBOX = Table(
     comment="messages a subscriber has handled; the row commits with the effect",
 )
 
-LATER = Table(
-    "later",
+SCHEDULED = Table(
+    "scheduled",
     METADATA,
     Column("subscriber", Text, nullable=False),
     Column("message_id", Text, nullable=False),
@@ -92,17 +92,17 @@ LATER = Table(
     Column("parked_at", UtcDateTime),
     PrimaryKeyConstraint("subscriber", "message_id"),
     Index(
-        "later_waiting",
+        "scheduled_waiting",
         "kind",
         "due_at",
         postgresql_where=text("state = 'waiting'"),
         sqlite_where=text("state = 'waiting'"),
     ),
     Index(
-        "later_parked",
+        "scheduled_parked",
         "parked_at",
         postgresql_where=text("state = 'parked'"),
         sqlite_where=text("state = 'parked'"),
     ),
-    comment="what must happen at a time: retries, alarms (message_id is the alarm's key), and parked messages",
+    comment="what must happen at a time: retries, timers (message_id is the timer's key), and parked messages",
 )

@@ -41,7 +41,7 @@ def build(settings: ContractsSettings, *, clocks: Clocks | None = None, transpor
             topology=settings.topology,
         ),
         subscribers=list(subscribers.SUBSCRIBERS),
-        alarms=dict(usecases.TIMERS),
+        timers=dict(usecases.TIMERS),
         resources=[_first_policy(database)],
     )
     create_app(service, [api.router], api.PUBLIC_PATHS)

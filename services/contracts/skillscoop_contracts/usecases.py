@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from skillscoop_messages.database import Transaction
-from skillscoop_messages.later import AlarmHandler, moves_money, wake
 from skillscoop_messages.outbox import record
+from skillscoop_messages.scheduled import TimerHandler, moves_money, schedule
 
 from skillscoop_contracts.domain.contract import By, Contract, Milestone
 from skillscoop_contracts.domain.decide import deadline_of, decide
@@ -82,7 +82,7 @@ async def _schedule_timers(tx: Transaction, before: Contract, after: Contract) -
             known = before.milestone(milestone.id) if milestone else None
             old = deadline_of(before, known, transition)
             if deadline and (old is None or deadline.due_at != old.due_at):
-                await wake(tx, timer_of(command), key, deadline.due_at)
+                await schedule(tx, timer_of(command), key, deadline.due_at)
 
 
 def _subjects(contract: Contract, transition: Transition) -> list[tuple[str, Milestone | None]]:
@@ -102,12 +102,12 @@ async def fire(tx: Transaction, command: type[Any], key: str) -> None:
         return
     deadline = deadline_of(stored.contract, milestone, transition)
     if deadline and tx.now() < deadline.due_at:
-        await wake(tx, timer_of(command), key, deadline.due_at)
+        await schedule(tx, timer_of(command), key, deadline.due_at)
         return
     await carry_out(tx, stored, command() if of_contract else command(key))
 
 
-def _handler(command: type[Any]) -> AlarmHandler:
+def _handler(command: type[Any]) -> TimerHandler:
     async def handle(tx: Transaction, key: str) -> None:
         await fire(tx, command, key)
 
@@ -115,7 +115,7 @@ def _handler(command: type[Any]) -> AlarmHandler:
 
 
 _TIMED = {command: transition for command, transition in TRANSITIONS.items() if transition.kind == "timer"}
-TIMERS: dict[str, AlarmHandler] = {timer_of(command): _handler(command) for command in _TIMED}
+TIMERS: dict[str, TimerHandler] = {timer_of(command): _handler(command) for command in _TIMED}
 """Every timer of the table, by the name under which it waits."""
 
 

@@ -9,12 +9,19 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from skillscoop_chassis.access import is_support
 from skillscoop_chassis.audit import audit
-from skillscoop_chassis.http.edge import facts
+from skillscoop_chassis.http.edge import request_context
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import EmptyRequest, Instant
 from skillscoop_chassis.http.paging import Page, PageParams, page_params
 from skillscoop_chassis.http.problems import documented, not_found
-from skillscoop_chassis.http.work import Asking, Reading, Work, money_transaction, reading, transaction
+from skillscoop_chassis.http.requests import (
+    ReadingRequest,
+    ServiceRequest,
+    WritingRequest,
+    money_transaction,
+    reading,
+    transaction,
+)
 from skillscoop_chassis.service import Service
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import PREFIXES, new_id
@@ -52,7 +59,7 @@ REMEMBERED = 10_000
 
 async def remember_agent(request: Request) -> None:
     """Note that the caller's token carries the role support: they may be given cases from now on."""
-    caller = facts(request).actor
+    caller = request_context(request).actor
     if caller is None or not is_support(caller):
         return
     service: Service = request.app.state.service
@@ -69,20 +76,20 @@ async def remember_agent(request: Request) -> None:
 router = APIRouter(tags=["disputes"], dependencies=[Depends(remember_agent)])
 
 
-async def audited_reading(request: Request) -> AsyncIterator[Work]:
+async def audited_reading(request: Request) -> AsyncIterator[WritingRequest]:
     """A request that reads, in a transaction that may note who read."""
     async for work in transaction(request):
         yield work
 
 
-Works = Annotated[Work, Depends(transaction, scope="function")]
-MoneyWorks = Annotated[Work, Depends(money_transaction, scope="function")]
-Reads = Annotated[Reading, Depends(reading, scope="function")]
-Audited = Annotated[Work, Depends(audited_reading, scope="function")]
+Works = Annotated[WritingRequest, Depends(transaction, scope="function")]
+MoneyWorks = Annotated[WritingRequest, Depends(money_transaction, scope="function")]
+Reads = Annotated[ReadingRequest, Depends(reading, scope="function")]
+Audited = Annotated[WritingRequest, Depends(audited_reading, scope="function")]
 Params = Annotated[PageParams, Depends(page_params)]
 
 
-def acting(asking: Asking) -> Actor:
+def acting(asking: ServiceRequest) -> Actor:
     """The caller as the domain knows them."""
     return Actor(asking.actor.id, is_support(asking.actor))
 
@@ -103,7 +110,7 @@ async def _view(tx: Transaction, dispute: Dispute, part: Part) -> DisputeRow:
 
 
 async def _command(
-    work: Work, dispute_id: str, command: ask.Command, *, split_field: str = "/split", status: int = 200
+    work: WritingRequest, dispute_id: str, command: ask.Command, *, split_field: str = "/split", status: int = 200
 ) -> Response:
     """Lock, check in the order every call is checked in, decide, answer."""
     tx = await work.begin()
@@ -120,7 +127,7 @@ async def _command(
     return await _answer(work, tx, after, actor, status)
 
 
-async def _answer(work: Work, tx: Transaction, dispute: Dispute, actor: Actor, status: int) -> Response:
+async def _answer(work: WritingRequest, tx: Transaction, dispute: Dispute, actor: Actor, status: int) -> Response:
     part = part_of(dispute, actor) or Part.SUPPORT
     return await work.reply(await _view(tx, dispute, part), status=status, version=dispute.version)
 
@@ -178,7 +185,7 @@ def _listed(dispute: Dispute, actor: Actor, now: datetime) -> DisputeView | Disp
     return whole_view(dispute, part, now) if part in (Part.OPENER, Part.RESPONDENT) else row_view(dispute, now)
 
 
-async def _readable(work: Work, dispute_id: str) -> tuple[Transaction, Dispute, Part]:
+async def _readable(work: WritingRequest, dispute_id: str) -> tuple[Transaction, Dispute, Part]:
     """A dispute for somebody who may know of it; an agent's look into the case is noted."""
     tx = await work.begin(replay=False)
     actor = acting(work)
@@ -253,7 +260,7 @@ async def add_evidence(dispute_id: str, request: Request, work: Works) -> Respon
     return await work.reply(view, 201, after.version, location=f"/v1/disputes/{dispute_id}/evidence/{evidence.id}")
 
 
-async def _piece(request: Request, work: Work, limit: int) -> Piece:
+async def _piece(request: Request, work: WritingRequest, limit: int) -> Piece:
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await file_piece(request, limit)
     try:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from skillscoop_messages.later import AlarmHandler
+from skillscoop_messages.scheduled import TimerHandler
 
 from skillscoop_disputes import usecases
 
-ALARMS: Mapping[str, AlarmHandler] = {usecases.LAPSE_ALARM: usecases.lapse_when_due}
+TIMERS: Mapping[str, TimerHandler] = {usecases.LAPSE_TIMER: usecases.lapse_when_due}

@@ -39,7 +39,7 @@ def build(settings: DisputesSettings, *, clocks: Clocks | None = None, transport
             topology=settings.topology,
         ),
         subscribers=list(subscribers.SUBSCRIBERS),
-        alarms=dict(jobs.ALARMS),
+        timers=dict(jobs.TIMERS),
         outside={"agents": {}},
     )
     uploads = BodyRule(api.EVIDENCE_PATH, limit=settings.evidence_max_bytes + UPLOAD_FRAME_BYTES, kind="upload")

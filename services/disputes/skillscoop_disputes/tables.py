@@ -61,7 +61,7 @@ DISPUTES = sa.Table(
     sa.Column("proposals", sa.Integer, nullable=False),
     sa.Column("decision", JsonDocument),
     sa.Column("decisions", sa.Integer, nullable=False),
-    sa.Column("due_at", UtcDateTime, comment="when silence moves it on; the alarm reads it again"),
+    sa.Column("due_at", UtcDateTime, comment="when silence moves it on; the timer reads it again"),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Index("disputes_contract", "contract_id"),

@@ -1,4 +1,4 @@
-"""What the service does, each in one transaction: lock the root, decide, save, tell, set the alarm."""
+"""What the service does, each in one transaction: lock the root, decide, save, tell, set the timer."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from skillscoop_chassis.audit import audit
-from skillscoop_messages import asking, later
+from skillscoop_messages import asking, scheduled
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet
 from skillscoop_messages.events.base import AboutMilestone
@@ -22,7 +22,7 @@ from skillscoop_disputes.domain.errors import Hidden, NoAgent
 from skillscoop_disputes.domain.filing import milestones_of_form
 from skillscoop_disputes.domain.moves import decide
 
-LAPSE_ALARM = "disputes.lapse"
+LAPSE_TIMER = "disputes.lapse"
 AGENTS_KNOWN = timedelta(days=30)
 
 
@@ -49,7 +49,8 @@ async def file_form(tx: Transaction, form: Form, actor: Actor) -> Dispute:
     known = await projections.milestones(tx, form.contract_id)
     claimed = [one["milestone_id"] for one in known if one["dispute_id"] is not None]
     held = {one["milestone_id"]: one["held"] for one in known}
-    concerned = milestones_of_form(form.milestone_ids, form.desired, held, claimed, contract["currency"])
+    currency = known[0]["currency"] if known else ""
+    concerned = milestones_of_form(form.milestone_ids, form.desired, held, claimed, currency)
     dispute = Dispute(
         id=new_id(PREFIXES["dispute"]),
         contract_id=form.contract_id,
@@ -61,7 +62,7 @@ async def file_form(tx: Transaction, form: Form, actor: Actor) -> Dispute:
         statement=form.statement,
         desired=form.desired,
         asked=form.milestone_ids,
-        currency=known[0]["currency"],
+        currency=currency,
         created_at=tx.now(),
         updated_at=tx.now(),
     )
@@ -132,7 +133,7 @@ async def lapse_when_due(tx: Transaction, dispute_id: str) -> None:
         return
     after = await carry_out(tx, dispute, ask.Lapse(), SYSTEM)
     if after == dispute:
-        await later.wake(tx, LAPSE_ALARM, dispute_id, dispute.due_at)
+        await scheduled.schedule(tx, LAPSE_TIMER, dispute_id, dispute.due_at)
 
 
 async def _locked(tx: Transaction, dispute_id: str) -> Dispute:
@@ -196,7 +197,7 @@ def _words(one: fact.Fact) -> str:
 
 
 async def _keep_beside(tx: Transaction, before: Dispute, after: Dispute, facts: Sequence[fact.Fact], name: str) -> None:
-    """What stands in tables beside the root: notes, claims on milestones, the alarm."""
+    """What stands in tables beside the root: notes, claims on milestones, the timer."""
     for one in facts:
         match one:
             case fact.Noted(text):
@@ -210,6 +211,6 @@ async def _keep_beside(tx: Transaction, before: Dispute, after: Dispute, facts: 
     if after.state in FINAL:
         await repository.claim(tx, after.id, [])
     if after.due_at is not None and after.due_at != before.due_at:
-        await later.wake(tx, LAPSE_ALARM, after.id, after.due_at)
+        await scheduled.schedule(tx, LAPSE_TIMER, after.id, after.due_at)
     elif after.due_at is None and before.due_at is not None:
-        await later.forget(tx, LAPSE_ALARM, after.id)
+        await scheduled.unschedule(tx, LAPSE_TIMER, after.id)

@@ -26,7 +26,7 @@ from skillscoop_payments.jobs import jobs
 from skillscoop_payments.repository import alerts
 from skillscoop_payments.repository import operations as operation_rows
 from skillscoop_payments.settings import PaymentsSettings
-from skillscoop_payments.subscribers import alarms, subscribers
+from skillscoop_payments.subscribers import subscribers, timers
 from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
 from skillscoop_payments.usecases import executing, looking
 from skillscoop_payments.usecases.office import Office
@@ -58,7 +58,7 @@ def build(
         connections=settings.stripe_concurrency,
     )
 
-    def wake() -> None:
+    def nudge() -> None:
         operations.nudge()
 
     def look_soon() -> None:
@@ -67,7 +67,7 @@ def build(
     office = Office(
         environment=settings.stripe_environment or settings.environment,
         gateway=provider,
-        wake=wake,
+        nudge=nudge,
         look=look_soon,
         return_url=settings.return_url,
         look_after=timedelta(seconds=settings.look_after_seconds),
@@ -119,7 +119,7 @@ def build(
         database=database,
         transport=transport or _transport(settings),
         subscribers=subscribers(office),
-        alarms=alarms(office),
+        timers=timers(office),
         executors=[operations, looks],
         jobs=jobs(database, office),
         resources=[connections()],

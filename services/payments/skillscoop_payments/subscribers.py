@@ -1,4 +1,4 @@
-"""Events in, one function per queue; and the alarm of settlements that waited for their payee."""
+"""Events in, one function per queue; and the timer of settlements that waited for their payee."""
 
 from skillscoop_messages.consumer import Subscriber
 from skillscoop_messages.database import Transaction
@@ -9,7 +9,7 @@ from skillscoop_messages.events.contracts import (
     MilestonePaymentRefused,
     MilestoneSettlementDecided,
 )
-from skillscoop_messages.later import AlarmHandler
+from skillscoop_messages.scheduled import TimerHandler
 
 from skillscoop_payments import projections
 from skillscoop_payments.repository import payments as payment_rows
@@ -48,8 +48,8 @@ def subscribers(office: Office) -> list[Subscriber]:
     ]
 
 
-def alarms(office: Office) -> dict[str, AlarmHandler]:
-    """What rings by itself; the key is the payment's id."""
+def timers(office: Office) -> dict[str, TimerHandler]:
+    """What fires by itself; the key is the payment's id."""
 
     async def pay_out_when_payee_is_ready(tx: Transaction, payment_id: str) -> None:
         row = await payment_rows.locked(tx, "id", payment_id)

@@ -1,4 +1,4 @@
-"""Alembic's environment: the service's own tables, the post's and the chassis'."""
+"""Alembic's environment: the service's own tables, messaging's and the chassis'."""
 
 from skillscoop_chassis.migrations import run_environment
 from skillscoop_chassis.tables import METADATA as CHASSIS

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from skillscoop_chassis.http.paging import Page, PageParams, page, page_params
 from skillscoop_chassis.http.problems import Problem, conflict, not_found, register_codes
-from skillscoop_chassis.http.work import Reading, Work, reading, transaction
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from skillscoop_messages.ids import PREFIXES, new_id
 
 from skillscoop_reviews import repository, usecases
@@ -36,8 +36,8 @@ register_codes(
     }
 )
 
-Reads = Annotated[Reading, Depends(reading, scope="function")]
-Works = Annotated[Work, Depends(transaction, scope="function")]
+Reads = Annotated[ReadingRequest, Depends(reading, scope="function")]
+Works = Annotated[WritingRequest, Depends(transaction, scope="function")]
 Params = Annotated[PageParams, Depends(page_params)]
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from skillscoop_messages.later import AlarmHandler
+from skillscoop_messages.scheduled import TimerHandler
 
 from skillscoop_reviews import usecases
 
-ALARMS: Mapping[str, AlarmHandler] = {usecases.WINDOW_ALARM: usecases.close_when_due}
+TIMERS: Mapping[str, TimerHandler] = {usecases.WINDOW_TIMER: usecases.close_when_due}

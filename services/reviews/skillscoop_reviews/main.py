@@ -37,7 +37,7 @@ def build(settings: ReviewsSettings, *, clocks: Clocks | None = None, transport:
             topology=settings.topology,
         ),
         subscribers=list(subscribers.SUBSCRIBERS),
-        alarms=dict(jobs.ALARMS),
+        timers=dict(jobs.TIMERS),
     )
     create_app(service, [api.router], api.PUBLIC_PATHS)
     return service

@@ -1,6 +1,6 @@
 """What the service does, each in one transaction: lock the window, decide, save, tell."""
 
-from skillscoop_messages import later
+from skillscoop_messages import scheduled
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet
 from skillscoop_messages.events.base import AboutContract
@@ -8,7 +8,7 @@ from skillscoop_messages.events.base import AboutContract
 from skillscoop_reviews import publish, repository
 from skillscoop_reviews.domain.window import Closed, Command, Lapse, Open, Opened, Window, apply, decide
 
-WINDOW_ALARM = "reviews.close_window"
+WINDOW_TIMER = "reviews.close_window"
 
 
 async def learn_contract(tx: Transaction, about: AboutContract, sequence: int) -> None:
@@ -32,7 +32,7 @@ async def close_when_due(tx: Transaction, contract_id: str) -> None:
         return
     after = await carry_out(tx, window, Lapse(), None)
     if after == window and tx.now() < window.closes_at:
-        await later.wake(tx, WINDOW_ALARM, contract_id, window.closes_at)
+        await scheduled.schedule(tx, WINDOW_TIMER, contract_id, window.closes_at)
 
 
 async def carry_out(tx: Transaction, window: Window, command: Command, actor_id: str | None) -> Window:
@@ -46,9 +46,9 @@ async def carry_out(tx: Transaction, window: Window, command: Command, actor_id:
     for fact in facts:
         match fact:
             case Opened(closes_at):
-                await later.wake(tx, WINDOW_ALARM, window.contract_id, closes_at)
+                await scheduled.schedule(tx, WINDOW_TIMER, window.contract_id, closes_at)
             case Closed():
-                await later.forget(tx, WINDOW_ALARM, window.contract_id)
+                await scheduled.unschedule(tx, WINDOW_TIMER, window.contract_id)
             case _:
                 pass
     return after

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from skillscoop_chassis.sql.database import SqlDatabase
-from skillscoop_messages import later
+from skillscoop_messages import scheduled
 from skillscoop_messages.clock import Clocks, shifted_clocks, system_clocks, wall_time
 from skillscoop_messages.executor import Executor, lease_columns
 from sqlalchemy import Column, MetaData, RowMapping, Table, Text, insert, select
@@ -82,10 +82,10 @@ async def test_a_process_with_a_wrong_clock_writes_right_times(
     wrong, calls = beside(wrong_by(error)), Calls()
     await add(wrong, "op_1")
     async with wrong.begin() as tx:
-        await later.wake(tx, "lapse", "ctr_1", tx.now())
+        await scheduled.schedule(tx, "lapse", "ctr_1", tx.now())
 
     async with right.begin() as tx:
-        due = await later.next_due(tx, "alarm")
+        due = await scheduled.next_due(tx, "timer")
     leased = await calls.executor().claim(wrong, 1)
 
     assert due is not None

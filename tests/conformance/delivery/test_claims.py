@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 from skillscoop_chassis.sql.database import SqlDatabase
-from skillscoop_messages import later, outbox
+from skillscoop_messages import outbox, scheduled
 from skillscoop_messages.consumer import Subscriber
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.executor import Executor, lease_columns
-from skillscoop_messages.later_runner import LaterRunner
+from skillscoop_messages.scheduler import Scheduler
 from skillscoop_messages.tables import OUTBOX
 from sqlalchemy import Column, MetaData, Table, Text, insert, text
 from sqlalchemy.schema import CreateTable
 
-from tests.conformance.stage import BOOKING, Hands, Shipped, booking, count, effects, read_event, ship, wires
+from tests.conformance.stage import BOOKING, Hands, Shipped, booking, count, effects, raws, read_event, ship
 
 LAPSE = "lapse"
 CALLS = Table("calls", MetaData(), Column("id", Text, primary_key=True), *lease_columns())
@@ -44,45 +44,45 @@ async def after_analyze(database: SqlDatabase, rows: int, add: Callable[[str], A
 async def test_one_alarm_is_claimed_and_the_others_stay(
     database: SqlDatabase, hands: Hands, rows_at_analyze: int
 ) -> None:
-    """Given 20 alarms due, when one is claimed, then it alone is gone, and all 20 are rung in the end."""
-    rung: list[str] = []
+    """Given 20 timers due, when one is claimed, then it alone is gone, and all 20 are fired in the end."""
+    fired: list[str] = []
 
     async def ring(tx: Transaction, key: str) -> None:
-        rung.append(key)
+        fired.append(key)
 
     async def wake(key: str) -> None:
         async with database.begin() as tx:
-            await later.wake(tx, LAPSE, key, tx.now())
+            await scheduled.schedule(tx, LAPSE, key, tx.now())
 
     await after_analyze(database, rows_at_analyze, wake, 20)
 
     with pytest.raises(LookupError):
         async with database.begin() as tx:
-            await later.claim(tx, "alarm", [LAPSE])
-            left = await tx.first(text("SELECT count(*) AS n FROM later"))
+            await scheduled.claim(tx, "timer", [LAPSE])
+            left = await tx.first(text("SELECT count(*) AS n FROM scheduled"))
             raise LookupError
-    runner = LaterRunner(database, {LAPSE: ring}, [])
+    runner = Scheduler(database, {LAPSE: ring}, [])
     await runner.run_due()
 
     assert left == {"n": 19}
-    assert sorted(rung) == [f"row_{number:02}" for number in range(20)]
-    assert await count(database, "later") == 0
+    assert sorted(fired) == [f"row_{number:02}" for number in range(20)]
+    assert await count(database, "scheduled") == 0
 
 
 async def test_every_kept_message_takes_effect(database: SqlDatabase, hands: Hands, rows_at_analyze: int) -> None:
     """Given 10 messages kept for another try, when they are tried, then all ten take effect."""
 
     async def keep(root: str) -> None:
-        verdict = later.Verdict(hands.clocks().wall(), 1, None)
+        verdict = scheduled.Verdict(hands.clocks().wall(), 1, None)
         async with database.begin() as tx:
-            await later.postpone_message(tx, BOOKING, wires(Shipped(parcel_id=root))[0], "story", verdict, "busy")
+            await scheduled.postpone_message(tx, BOOKING, raws(Shipped(parcel_id=root))[0], "story", verdict, "busy")
 
     await after_analyze(database, rows_at_analyze, keep, 10)
 
-    await LaterRunner(database, {}, [Subscriber(BOOKING, booking())], decode=read_event).run_due()
+    await Scheduler(database, {}, [Subscriber(BOOKING, booking())], decode=read_event).run_due()
 
     assert await effects(database) == [f"row_{number:02}" for number in range(10)]
-    assert await count(database, "later") == 0
+    assert await count(database, "scheduled") == 0
 
 
 async def test_an_executor_claims_no_more_than_it_can_call(database: SqlDatabase, rows_at_analyze: int) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages.consumer import Consumer, Subscriber
-from skillscoop_messages.context import story
+from skillscoop_messages.context import trace_context
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.envelope import Envelope
 from skillscoop_messages.outbox import record
 from skillscoop_messages.relay import Relay
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 from sqlalchemy import text
 
 from tests.conformance.stage import (
@@ -22,7 +22,7 @@ from tests.conformance.stage import (
     SUBSCRIPTIONS,
     Ignored,
     Lost,
-    Post,
+    Messaging,
     Shipped,
     booking,
     count,
@@ -45,13 +45,13 @@ async def all_booked(database: SqlDatabase, roots: list[str]) -> None:
     await eventually(booked)
 
 
-async def test_a_committed_event_takes_effect_once_and_is_marked(post: Post, database: SqlDatabase) -> None:
+async def test_a_committed_event_takes_effect_once_and_is_marked(post: Messaging, database: SqlDatabase) -> None:
     async with process(post, database):
         roots = await ship(database, 3)
         await all_booked(database, roots)
 
 
-async def test_what_is_rolled_back_is_never_told(post: Post, database: SqlDatabase) -> None:
+async def test_what_is_rolled_back_is_never_told(post: Messaging, database: SqlDatabase) -> None:
     async with process(post, database):
         with pytest.raises(RuntimeError, match="changed my mind"):
             async with database.begin() as tx:
@@ -62,7 +62,7 @@ async def test_what_is_rolled_back_is_never_told(post: Post, database: SqlDataba
     assert await count(database, "outbox") == 1
 
 
-async def test_sequences_rise_by_one_within_each_root(post: Post, database: SqlDatabase) -> None:
+async def test_sequences_rise_by_one_within_each_root(post: Messaging, database: SqlDatabase) -> None:
     seen: list[tuple[str, int]] = []
 
     async def note(_tx: Transaction, envelope: Envelope[Any]) -> None:
@@ -80,7 +80,7 @@ async def test_sequences_rise_by_one_within_each_root(post: Post, database: SqlD
     assert sorted(seen) == [("pcl_a", 1), ("pcl_a", 2), ("pcl_a", 3), ("pcl_a", 4), ("pcl_b", 1), ("pcl_b", 2)]
 
 
-async def test_an_effect_told_on_belongs_to_the_same_story(post: Post, database: SqlDatabase) -> None:
+async def test_an_effect_told_on_belongs_to_the_same_story(post: Messaging, database: SqlDatabase) -> None:
     told: list[Envelope[Any]] = []
 
     async def lose_it(tx: Transaction, envelope: Envelope[Any]) -> None:
@@ -98,10 +98,10 @@ async def test_an_effect_told_on_belongs_to_the_same_story(post: Post, database:
     shipped, lost = told
     assert lost.correlation_id == shipped.correlation_id
     assert (shipped.causation_id, lost.causation_id) == (None, shipped.id)
-    assert story.get(None) is None
+    assert trace_context.get(None) is None
 
 
-async def test_the_same_message_twice_has_one_effect(post: Post, database: SqlDatabase) -> None:
+async def test_the_same_message_twice_has_one_effect(post: Messaging, database: SqlDatabase) -> None:
     async with process(post, database) as running:
         roots = await ship(database, 5)
         await all_booked(database, roots)
@@ -112,7 +112,7 @@ async def test_the_same_message_twice_has_one_effect(post: Post, database: SqlDa
         await all_booked(database, sorted([*roots, *other]))
 
 
-async def test_two_subscribers_of_one_service_each_get_their_own(post: Post, database: SqlDatabase) -> None:
+async def test_two_subscribers_of_one_service_each_get_their_own(post: Messaging, database: SqlDatabase) -> None:
     async with process(post, database, {BOOKING: booking(), MOURNING: booking(MOURNING)}):
         async with database.begin() as tx:
             record(tx, Lost(parcel_id="pcl_1"))
@@ -124,14 +124,14 @@ async def test_two_subscribers_of_one_service_each_get_their_own(post: Post, dat
 
 
 async def test_a_consumer_that_dies_between_commit_and_acknowledgement_repeats_nothing(
-    post: Post, database: SqlDatabase
+    post: Messaging, database: SqlDatabase
 ) -> None:
     transport = await post.opened()
     subscriber = Subscriber(BOOKING, booking())
     consumer = Consumer(database, transport, [subscriber], SUBSCRIPTIONS, decode=read_event)
     committed = asyncio.Event()
 
-    async def commit_and_never_acknowledge(batch: Sequence[Wire]) -> None:
+    async def commit_and_never_acknowledge(batch: Sequence[RawMessage]) -> None:
         await consumer.take(subscriber, batch)
         committed.set()
         await asyncio.Event().wait()
@@ -149,7 +149,7 @@ async def test_a_consumer_that_dies_between_commit_and_acknowledgement_repeats_n
 
 
 async def test_a_publisher_that_dies_between_commit_and_publishing_is_made_up_for(
-    post: Post, database: SqlDatabase
+    post: Messaging, database: SqlDatabase
 ) -> None:
     roots = await ship(database, 3)  # nobody was there to take the rows in hand
 
@@ -159,7 +159,7 @@ async def test_a_publisher_that_dies_between_commit_and_publishing_is_made_up_fo
 
 
 async def test_a_publisher_that_dies_between_publishing_and_marking_repeats_nothing(
-    post: Post, database: SqlDatabase
+    post: Messaging, database: SqlDatabase
 ) -> None:
     async with process(post, database, relay=False) as running:
         roots = await ship(database, 3)
@@ -177,7 +177,7 @@ async def test_a_publisher_that_dies_between_publishing_and_marking_repeats_noth
         await all_booked(database, sorted([*roots, *more]))
 
 
-async def test_an_event_nobody_wants_is_published_and_done(post: Post, database: SqlDatabase) -> None:
+async def test_an_event_nobody_wants_is_published_and_done(post: Messaging, database: SqlDatabase) -> None:
     async with process(post, database):
         async with database.begin() as tx:
             record(tx, Ignored(parcel_id="pcl_1"))
@@ -188,8 +188,8 @@ async def test_an_event_nobody_wants_is_published_and_done(post: Post, database:
         await eventually(marked)
 
 
-async def stored(database: SqlDatabase) -> list[Wire]:
+async def stored(database: SqlDatabase) -> list[RawMessage]:
     """Every message of the outbox, as it was or would be published."""
     async with database.read() as tx:
         rows = await tx.all(text("SELECT id, type, subject, body FROM outbox ORDER BY id"))
-    return [Wire(row["id"], row["type"], row["subject"], bytes(row["body"])) for row in rows]
+    return [RawMessage(row["id"], row["type"], row["subject"], bytes(row["body"])) for row in rows]

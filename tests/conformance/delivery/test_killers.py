@@ -15,7 +15,7 @@ from skillscoop_messages.errors import Permanent
 from tests.conformance.stage import (
     BOOKING,
     Hands,
-    Post,
+    Messaging,
     Running,
     Shipped,
     booking,
@@ -24,8 +24,8 @@ from tests.conformance.stage import (
     eventually,
     parked_reasons,
     process,
+    raws,
     ship,
-    wires,
 )
 
 LONGER_THAN_ANY_PAUSE = timedelta(minutes=15)
@@ -48,7 +48,7 @@ class Deadly:
 
 
 async def live(
-    post: Post,
+    post: Messaging,
     database: SqlDatabase,
     deadly: Deadly,
     until: Callable[[], Awaitable[bool]],
@@ -70,7 +70,7 @@ async def live(
 
 
 async def test_only_the_message_that_kills_its_process_is_parked_and_its_neighbours_take_effect(
-    post: Post, database: SqlDatabase, hands: Hands
+    post: Messaging, database: SqlDatabase, hands: Hands
 ) -> None:
     """Given a message that kills whoever handles it, among good ones that are fetched together with it,
     when the process is started again each time,
@@ -96,7 +96,7 @@ async def test_only_the_message_that_kills_its_process_is_parked_and_its_neighbo
     assert (kept.subject, kept.attempts, kept.reason) == (sent[15], suspects.TRIES, "delivery_limit")
 
 
-async def test_a_crash_loop_parks_nobody(post: Post, database: SqlDatabase) -> None:
+async def test_a_crash_loop_parks_nobody(post: Messaging, database: SqlDatabase) -> None:
     """Given a process that dies whenever it has taken messages, thirty times over, for reasons of its own,
     when it is well again,
     then every message takes effect without anybody's doing, and nothing is parked."""
@@ -122,26 +122,28 @@ async def test_a_crash_loop_parks_nobody(post: Post, database: SqlDatabase) -> N
 
 async def came_back(running: Running, database: SqlDatabase, note: str = "") -> str:
     """A message whose delivery limit is used up reaches the consumer; its root."""
-    [wire] = wires(Shipped(parcel_id="pcl_back", note=note))
+    [raw] = raws(Shipped(parcel_id="pcl_back", note=note))
     [subscriber] = running.consumer.subscribers
-    await running.consumer.take_dead(subscriber, [wire])
-    await running.consumer.take_dead(subscriber, [wire])
-    return wire.subject
+    await running.consumer.take_dead(subscriber, [raw])
+    await running.consumer.take_dead(subscriber, [raw])
+    return raw.subject
 
 
-async def test_what_came_back_by_the_limit_is_tried_and_takes_effect_once(post: Post, database: SqlDatabase) -> None:
+async def test_what_came_back_by_the_limit_is_tried_and_takes_effect_once(
+    post: Messaging, database: SqlDatabase
+) -> None:
     """Given a good message that used up its deliveries, when it comes back, twice even, then it takes effect once and
     is not parked."""
     async with process(post, database) as running:
         root = await came_back(running, database)
 
         async def booked() -> bool:
-            return await effects(database) == [root] and not await count(database, "later")
+            return await effects(database) == [root] and not await count(database, "scheduled")
 
         await eventually(booked)
 
 
-async def test_what_came_back_and_fails_is_treated_as_any_failure(post: Post, database: SqlDatabase) -> None:
+async def test_what_came_back_and_fails_is_treated_as_any_failure(post: Messaging, database: SqlDatabase) -> None:
     """Given a message that used up its deliveries and is refused by its handler, when it comes back, then it is parked
     with the handler's reason."""
 
@@ -158,7 +160,7 @@ async def test_what_came_back_and_fails_is_treated_as_any_failure(post: Post, da
 
 
 async def test_a_killer_that_an_operator_replays_kills_a_few_times_more_and_is_parked_again(
-    post: Post, database: SqlDatabase, hands: Hands
+    post: Messaging, database: SqlDatabase, hands: Hands
 ) -> None:
     """Given a parked message that killed its process at each try, when an operator replays it unmended, then it does
     not kill for ever: it is parked again."""
@@ -168,7 +170,7 @@ async def test_a_killer_that_an_operator_replays_kills_a_few_times_more_and_is_p
         return await parked_reasons(database) == ["delivery_limit"]
 
     async def come_back(running: Running) -> None:
-        if not await count(database, "later"):
+        if not await count(database, "scheduled"):
             await came_back(running, database, "deadly")
 
     for replays in range(2):

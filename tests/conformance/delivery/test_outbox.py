@@ -9,7 +9,7 @@ from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages.errors import TransportError
 from skillscoop_messages.outbox import record
 from skillscoop_messages.relay import Relay
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 from skillscoop_messages.transport.simulated import SimulatedTransport
 from sqlalchemy import text
 
@@ -33,11 +33,11 @@ class Desk(SimulatedTransport):
 
     def __init__(self) -> None:
         super().__init__(1, SUBSCRIPTIONS.values())
-        self.handed_in: list[Wire] = []
+        self.handed_in: list[RawMessage] = []
         self.refuses: set[str] = set()
 
-    async def publish(self, batch: Sequence[Wire]) -> set[str]:
-        taken = [wire for wire in batch if wire.subject not in self.refuses]
+    async def publish(self, batch: Sequence[RawMessage]) -> set[str]:
+        taken = [raw for raw in batch if raw.subject not in self.refuses]
         if self.away is not None:
             raise TransportError(self.away)
         self.handed_in += taken
@@ -46,7 +46,7 @@ class Desk(SimulatedTransport):
 
 @pytest.fixture
 def desk() -> Desk:
-    """The post of this test."""
+    """Messaging of this test."""
     return Desk()
 
 
@@ -65,8 +65,8 @@ async def test_what_is_stored_is_what_travels_to_the_byte(database: SqlDatabase,
 
     async with database.read() as tx:
         rows = await tx.all(text("SELECT id, body FROM outbox ORDER BY id"))
-    assert {row["id"]: bytes(row["body"]) for row in rows} == {wire.id: wire.body for wire in desk.handed_in}
-    read = [read_event(wire.body) for wire in desk.handed_in]
+    assert {row["id"]: bytes(row["body"]) for row in rows} == {raw.id: raw.body for raw in desk.handed_in}
+    read = [read_event(raw.body) for raw in desk.handed_in]
     assert sorted(envelope.sequence for envelope in read) == [1, 2, 3]
     assert {envelope.data for envelope in read} == {Shipped(parcel_id="pcl_ä", note=note)}
     assert await unmarked(database) == 0
@@ -84,7 +84,7 @@ async def test_numbers_of_one_root_have_no_gaps_and_no_doubles_however_many_writ
     await asyncio.gather(*(tell(who) for who in range(4)))
     await Relay(database, desk).sweep(NO_TIME)
 
-    told = [read_event(wire.body) for wire in desk.handed_in]
+    told = [read_event(raw.body) for raw in desk.handed_in]
     for root in ("pcl_a", "pcl_b"):
         assert sorted(one.sequence for one in told if one.subject == root) == list(range(1, 21))
 
@@ -97,7 +97,7 @@ async def test_events_of_an_undone_savepoint_are_not_told(database: SqlDatabase,
                 record(tx, Shipped(parcel_id="pcl_undone"))
                 raise RuntimeError("undo")
     await Relay(database, desk).sweep(NO_TIME)
-    assert [wire.subject for wire in desk.handed_in] == ["pcl_kept"]
+    assert [raw.subject for raw in desk.handed_in] == ["pcl_kept"]
 
 
 async def test_the_sweep_leaves_fresh_rows_to_the_process_that_has_them_in_hand(
@@ -116,7 +116,7 @@ async def test_events_that_cannot_leave_do_not_stand_before_others(database: Sql
     free = await ship(database, 10)
     relay = Relay(database, desk)
     assert await relay.sweep(NO_TIME) == 10
-    assert sorted(wire.subject for wire in desk.handed_in) == free
+    assert sorted(raw.subject for raw in desk.handed_in) == free
     assert await unmarked(database) == 700
     desk.refuses = set()
     assert await relay.sweep(NO_TIME) == 700
@@ -129,11 +129,11 @@ async def test_while_the_post_is_closed_events_wait_and_leave_when_it_opens(
     relay = Relay(database, desk)
     database.after_flush = relay.offer
     running = asyncio.create_task(relay.run())
-    desk.away = "the post is closed"
+    desk.away = "the transport is closed"
     await ship(database, 5)
 
     async def told() -> bool:
-        return "the post is closed" in (relay.trouble() or "")
+        return "the transport is closed" in (relay.trouble() or "")
 
     await eventually(told)
     waiting = await relay.oldest_unpublished()
@@ -173,5 +173,5 @@ async def test_two_relays_on_one_outbox_only_make_duplicates(database: SqlDataba
     mailbox = Mailbox()
     await desk.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
     await desk.run_until_quiet()
-    assert {wire.subject for batch in mailbox.batches for wire in batch} == set(roots)
+    assert {raw.subject for batch in mailbox.batches for raw in batch} == set(roots)
     assert await unmarked(database) == 0

@@ -18,7 +18,7 @@ from tests.conformance.stage import (
     Hands,
     Lost,
     Mailbox,
-    Post,
+    Messaging,
     Shipped,
     booking,
     count,
@@ -27,9 +27,9 @@ from tests.conformance.stage import (
     eventually,
     keep_moving,
     process,
+    raws,
     ship,
     stage_database,
-    wires,
 )
 from tests.support.servers.private import PrivatePostgres
 
@@ -39,7 +39,7 @@ HURRY = timedelta(seconds=3)
 @pytest.mark.parametrize("seed", range(8))
 async def test_whatever_the_post_does_every_effect_happens_once(seed: int, tmp_path: Path, hands: Hands) -> None:
     simulated = SimulatedTransport(seed, SUBSCRIPTIONS.values(), ROUGH)
-    post = Post("simulated", lambda: simulated, pump=keep_moving)
+    post = Messaging("simulated", lambda: simulated, pump=keep_moving)
     async with stage_database(f"sqlite:///{tmp_path / 'service.sqlite'}", hands.clocks()) as database:
         # What stays unconfirmed is overdue for the sweep after two seconds of wall time.
         roots: list[str] = []
@@ -59,7 +59,7 @@ async def test_whatever_the_post_does_every_effect_happens_once(seed: int, tmp_p
 
             await eventually(all_booked)
         await post.closed()
-        assert await count(database, "later") == 0
+        assert await count(database, "scheduled") == 0
 
 
 async def test_the_same_seed_gives_the_same_run() -> None:
@@ -68,13 +68,13 @@ async def test_the_same_seed_gives_the_same_run() -> None:
         books, mourners = Mailbox(), Mailbox()
         await post.subscribe(SUBSCRIPTIONS[BOOKING], books)
         await post.subscribe(SUBSCRIPTIONS[MOURNING], mourners)
-        for wire in wires(*(Lost(parcel_id=f"pcl_{n}") for n in range(40)), Shipped(parcel_id="pcl_x")):
+        for raw in raws(*(Lost(parcel_id=f"pcl_{n}") for n in range(40)), Shipped(parcel_id="pcl_x")):
             try:
-                await post.publish([wire])
+                await post.publish([raw])
             except Exception:
                 continue
         await post.run_until_quiet()
-        return [[wire.subject for wire in batch] for batch in [*books.batches, *mourners.batches]]
+        return [[raw.subject for raw in batch] for batch in [*books.batches, *mourners.batches]]
 
     first = await run(3)
     assert first == await run(3)
@@ -85,7 +85,7 @@ async def test_every_enabled_action_can_be_taken() -> None:
     post = SimulatedTransport(1, SUBSCRIPTIONS.values())
     mailbox = Mailbox()
     await post.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    sent = wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(3)))
+    sent = raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(3)))
     await post.publish(sent)
     kinds = {action.kind for action in post.enabled()}
     assert kinds == {"deliver", "deliver_twice", "deliver_and_forget"}
@@ -94,7 +94,7 @@ async def test_every_enabled_action_can_be_taken() -> None:
     assert (await post.backlog())[BOOKING] == 3
     await post.step(post.enabled()[0])
     assert post.enabled() == []
-    assert mailbox.ids() == [wire.id for wire in sent] * 2
+    assert mailbox.ids() == [raw.id for raw in sent] * 2
 
 
 @pytest.mark.parametrize("bus", ["embedded", pytest.param("rabbitmq", marks=pytest.mark.servers)])
@@ -152,7 +152,7 @@ async def test_a_process_killed_again_and_again_repeats_and_loses_nothing(
             await child.wait()
             roots = await effects(database)
             assert len(roots) == len(set(roots)) == await count(database, "outbox") == wanted
-            assert await count(database, "later") == 0
+            assert await count(database, "scheduled") == 0
     finally:
         if bus == "rabbitmq":
             await delete_namespace(bus_url, namespace)
@@ -162,7 +162,7 @@ async def test_a_process_killed_again_and_again_repeats_and_loses_nothing(
 async def test_a_postgresql_that_is_killed_while_messages_arrive_costs_no_message(
     private_postgres: PrivatePostgres, tmp_path: Path, hands: Hands
 ) -> None:
-    post = Post("embedded", lambda: EmbeddedTransport(tmp_path / "bus.sqlite", SUBSCRIPTIONS.values()))
+    post = Messaging("embedded", lambda: EmbeddedTransport(tmp_path / "bus.sqlite", SUBSCRIPTIONS.values()))
     async with stage_database(private_postgres.url, hands.clocks()) as database, process(post, database) as running:
         roots = await ship(database, 5)
 
@@ -174,7 +174,7 @@ async def test_a_postgresql_that_is_killed_while_messages_arrive_costs_no_messag
 
         await eventually(booked)
         await asyncio.to_thread(private_postgres.kill)
-        sent = wires(*(Shipped(parcel_id=f"pcl_{n:03}") for n in range(150)))
+        sent = raws(*(Shipped(parcel_id=f"pcl_{n:03}") for n in range(150)))
         await running.transport.publish(sent)
 
         async def noticed() -> bool:
@@ -182,9 +182,9 @@ async def test_a_postgresql_that_is_killed_while_messages_arrive_costs_no_messag
 
         await eventually(noticed)
         await asyncio.to_thread(private_postgres.start)
-        roots += [wire.subject for wire in sent]
+        roots += [raw.subject for raw in sent]
         await eventually(booked, within=40)
         roots += await ship(database, 3)
         await eventually(booked, within=40)
-        assert await count(database, "later") == 0
+        assert await count(database, "scheduled") == 0
     await post.closed()

@@ -12,7 +12,7 @@ from skillscoop_messages.database import Transaction
 from skillscoop_messages.envelope import Envelope
 from skillscoop_messages.errors import NotYet, Permanent
 from skillscoop_messages.outbox import record
-from skillscoop_messages.transport.base import DEAD, Wire
+from skillscoop_messages.transport.base import DEAD, RawMessage
 from sqlalchemy import text
 
 from tests.conformance.stage import (
@@ -22,7 +22,7 @@ from tests.conformance.stage import (
     Hands,
     Ignored,
     Lost,
-    Post,
+    Messaging,
     Shipped,
     booking,
     count,
@@ -30,8 +30,8 @@ from tests.conformance.stage import (
     eventually,
     parked_reasons,
     process,
+    raws,
     ship,
-    wires,
 )
 
 QUICK = RetryPolicy(attempts=3, first=timedelta(milliseconds=5))
@@ -64,7 +64,7 @@ async def parked_in_the_end(database: SqlDatabase, reason: str) -> parked.Parked
 
 
 async def test_a_poison_message_is_parked_with_its_story_and_the_others_go_on(
-    post: Post, database: SqlDatabase
+    post: Messaging, database: SqlDatabase
 ) -> None:
     poison = Moody(Permanent("no such parcel"), only="poison")
     async with process(post, database, {BOOKING: poison}):
@@ -83,7 +83,9 @@ async def test_a_poison_message_is_parked_with_its_story_and_the_others_go_on(
     assert found.body is not None and b"poison" in found.body
 
 
-async def test_a_parked_message_replayed_after_the_repair_takes_effect_once(post: Post, database: SqlDatabase) -> None:
+async def test_a_parked_message_replayed_after_the_repair_takes_effect_once(
+    post: Messaging, database: SqlDatabase
+) -> None:
     moody = Moody(Permanent("a bug of ours"))
     async with process(post, database, {BOOKING: moody}) as running:
         [root] = await ship(database)
@@ -91,16 +93,16 @@ async def test_a_parked_message_replayed_after_the_repair_takes_effect_once(post
         moody.error = None
         async with database.begin() as tx:
             assert await parked.replay(tx, found.id)
-        running.later.nudge()
+        running.scheduled.nudge()
 
         async def booked() -> bool:
-            return await effects(database) == [root] and not await count(database, "later")
+            return await effects(database) == [root] and not await count(database, "scheduled")
 
         await eventually(booked)
         async with database.begin() as tx:
             assert not await parked.replay(tx, found.id)
         assert found.body is not None
-        await running.transport.publish([Wire(found.message_id, Shipped.type, root, found.body)])
+        await running.transport.publish([RawMessage(found.message_id, Shipped.type, root, found.body)])
         other = await ship(database)
 
         async def both() -> bool:
@@ -109,7 +111,9 @@ async def test_a_parked_message_replayed_after_the_repair_takes_effect_once(post
         await eventually(both)
 
 
-async def test_a_discarded_message_has_no_effect_even_when_it_comes_again(post: Post, database: SqlDatabase) -> None:
+async def test_a_discarded_message_has_no_effect_even_when_it_comes_again(
+    post: Messaging, database: SqlDatabase
+) -> None:
     moody = Moody(Permanent("nonsense"))
     async with process(post, database, {BOOKING: moody}) as running:
         [root] = await ship(database)
@@ -118,18 +122,18 @@ async def test_a_discarded_message_has_no_effect_even_when_it_comes_again(post: 
             assert await parked.discard(tx, found.id) == found
         moody.error = None
         assert found.body is not None
-        await running.transport.publish([Wire(found.message_id, Shipped.type, root, found.body)])
+        await running.transport.publish([RawMessage(found.message_id, Shipped.type, root, found.body)])
         other = await ship(database)
 
         async def booked() -> bool:
             return await effects(database) == other
 
         await eventually(booked)
-    assert await count(database, "later") == 0
+    assert await count(database, "scheduled") == 0
 
 
 async def test_a_failure_is_tried_again_with_growing_pauses_and_parked_at_last(
-    post: Post, database: SqlDatabase
+    post: Messaging, database: SqlDatabase
 ) -> None:
     moody = Moody(RuntimeError("out of luck"))
     async with process(post, database, {BOOKING: moody}, retry=QUICK):
@@ -139,77 +143,79 @@ async def test_a_failure_is_tried_again_with_growing_pauses_and_parked_at_last(
     assert await effects(database) == []
 
 
-async def test_a_failure_that_heals_takes_effect_once(post: Post, database: SqlDatabase) -> None:
+async def test_a_failure_that_heals_takes_effect_once(post: Messaging, database: SqlDatabase) -> None:
     moody = Moody(RuntimeError("for the moment"))
     async with process(post, database, {BOOKING: moody}, retry=QUICK):
         roots = await ship(database, 3)
 
         async def kept() -> bool:
-            return await count(database, "later") > 0
+            return await count(database, "scheduled") > 0
 
         await eventually(kept)
         moody.error = None
 
         async def booked() -> bool:
-            return await effects(database) == roots and not await count(database, "later")
+            return await effects(database) == roots and not await count(database, "scheduled")
 
         await eventually(booked)
 
 
-async def test_a_kept_message_is_not_tried_before_its_time(post: Post, database: SqlDatabase, hands: Hands) -> None:
+async def test_a_kept_message_is_not_tried_before_its_time(
+    post: Messaging, database: SqlDatabase, hands: Hands
+) -> None:
     moody = Moody(RuntimeError("for the moment"))
     async with process(
-        post, database, {BOOKING: moody}, retry=RetryPolicy(first=timedelta(minutes=5)), later=False
+        post, database, {BOOKING: moody}, retry=RetryPolicy(first=timedelta(minutes=5)), scheduled=False
     ) as running:
         [root] = await ship(database)
 
         async def kept() -> bool:
-            return await count(database, "later") == 1
+            return await count(database, "scheduled") == 1
 
         await eventually(kept)
         moody.error = None
-        assert await running.later.run_due() == 0
+        assert await running.scheduled.run_due() == 0
         hands.business_ahead = timedelta(days=1)
-        assert await running.later.run_due() == 0
+        assert await running.scheduled.run_due() == 0
         hands.wall_ahead = timedelta(minutes=5)
-        assert await running.later.run_due() == 1
+        assert await running.scheduled.run_due() == 1
     assert await effects(database) == [root]
 
 
 async def test_a_not_yet_is_tried_for_a_day_without_using_up_attempts(
-    post: Post, database: SqlDatabase, hands: Hands
+    post: Messaging, database: SqlDatabase, hands: Hands
 ) -> None:
     moody = Moody(NotYet("its contract has not arrived"))
-    async with process(post, database, {BOOKING: moody}, retry=RetryPolicy(attempts=2), later=False) as running:
+    async with process(post, database, {BOOKING: moody}, retry=RetryPolicy(attempts=2), scheduled=False) as running:
         await ship(database)
 
         async def kept() -> bool:
-            return await count(database, "later") == 1
+            return await count(database, "scheduled") == 1
 
         await eventually(kept)
         for minutes in (10, 20, 60, 600, 1400):
             hands.wall_ahead = timedelta(minutes=minutes)
-            assert await running.later.run_due() == 0
+            assert await running.scheduled.run_due() == 0
             assert await parked_reasons(database) == []
         assert moody.calls > 5
         hands.wall_ahead = timedelta(hours=24, minutes=1)
-        await running.later.run_due()
+        await running.scheduled.run_due()
     assert await parked_reasons(database) == ["not_yet_for_too_long"]
 
 
-async def test_a_not_yet_takes_effect_when_its_row_comes(post: Post, database: SqlDatabase) -> None:
+async def test_a_not_yet_takes_effect_when_its_row_comes(post: Messaging, database: SqlDatabase) -> None:
     moody = Moody(NotYet("its contract has not arrived"))
     async with process(post, database, {BOOKING: moody}, retry=QUICK):
         roots = await ship(database, 2)
 
         async def kept() -> bool:
-            return await count(database, "later") == 2
+            return await count(database, "scheduled") == 2
 
         await eventually(kept)
         moody.error = None
 
         async def booked() -> bool:
-            return await effects(database) == roots and not await count(database, "later")
+            return await effects(database) == roots and not await count(database, "scheduled")
 
         await eventually(booked)
 
@@ -219,10 +225,10 @@ async def test_a_not_yet_takes_effect_when_its_row_comes(post: Post, database: S
     [(b"\xff not json", "unreadable"), (b'{"specversion":"1.0"}', "unreadable"), (None, "unknown_type")],
 )
 async def test_what_cannot_be_read_is_parked_at_once(
-    post: Post, database: SqlDatabase, body: bytes | None, reason: str
+    post: Messaging, database: SqlDatabase, body: bytes | None, reason: str
 ) -> None:
-    [sent] = wires(Ignored(parcel_id="pcl_1"))
-    strange = Wire(
+    [sent] = raws(Ignored(parcel_id="pcl_1"))
+    strange = RawMessage(
         sent.id, Shipped.type, "pcl_1", sent.body.replace(b".ignored.", b".teleported.") if body is None else body
     )
     async with process(post, database) as running:
@@ -237,7 +243,7 @@ async def test_what_cannot_be_read_is_parked_at_once(
     assert found.message_id == sent.id
 
 
-async def test_a_conflict_is_run_again_and_nobody_is_told(post: Post, database: SqlDatabase) -> None:
+async def test_a_conflict_is_run_again_and_nobody_is_told(post: Messaging, database: SqlDatabase) -> None:
     conflicts = 2
 
     async def collide(tx: Transaction, envelope: Envelope[Any]) -> None:
@@ -256,10 +262,12 @@ async def test_a_conflict_is_run_again_and_nobody_is_told(post: Post, database: 
             return await effects(database) == roots
 
         await eventually(booked)
-    assert await count(database, "later") == 0
+    assert await count(database, "scheduled") == 0
 
 
-async def test_a_batch_whose_commit_fails_for_one_is_done_for_the_others(post: Post, database: SqlDatabase) -> None:
+async def test_a_batch_whose_commit_fails_for_one_is_done_for_the_others(
+    post: Messaging, database: SqlDatabase
+) -> None:
     async def book_or_break_the_commit(tx: Transaction, envelope: Envelope[Any]) -> None:
         await booking()(tx, envelope)
 
@@ -280,7 +288,9 @@ async def test_a_batch_whose_commit_fails_for_one_is_done_for_the_others(post: P
         await eventually(booked)
 
 
-async def test_while_the_database_is_away_nothing_is_lost_parked_or_given_up(post: Post, database: SqlDatabase) -> None:
+async def test_while_the_database_is_away_nothing_is_lost_parked_or_given_up(
+    post: Messaging, database: SqlDatabase
+) -> None:
     fragile = AwayOr(database)
     async with process(post, fragile, {BOOKING: booking()}) as running:
         first = await ship(database, 5)
@@ -305,11 +315,11 @@ async def test_while_the_database_is_away_nothing_is_lost_parked_or_given_up(pos
         await eventually(all_booked)
         dead = {name: n for name, n in (await running.transport.backlog()).items() if name.endswith(DEAD) and n}
     assert not dead
-    assert await count(database, "later") == 0
+    assert await count(database, "scheduled") == 0
 
 
 async def test_a_database_away_for_longer_than_a_broker_waits_costs_no_message(
-    post: Post, database: SqlDatabase
+    post: Messaging, database: SqlDatabase
 ) -> None:
     fragile = AwayOr(database)
     async with process(post, fragile, {BOOKING: booking()}, patience=timedelta(seconds=0.1)) as running:
@@ -328,11 +338,11 @@ async def test_a_database_away_for_longer_than_a_broker_waits_costs_no_message(
         await eventually(all_booked)
         dead = {name: n for name, n in (await running.transport.backlog()).items() if name.endswith(DEAD) and n}
     assert not dead
-    assert await count(database, "later") == 0
+    assert await count(database, "scheduled") == 0
 
 
 async def test_marks_of_handled_messages_are_kept_for_ever_where_money_moves_and_thirty_days_elsewhere(
-    post: Post, database: SqlDatabase, hands: Hands
+    post: Messaging, database: SqlDatabase, hands: Hands
 ) -> None:
     async with process(post, database, {BOOKING: booking(), MOURNING: booking(MOURNING)}) as running:
         async with database.begin() as tx:
@@ -349,24 +359,24 @@ async def test_marks_of_handled_messages_are_kept_for_ever_where_money_moves_and
     assert await count(database, "inbox", f"subscriber = '{BOOKING}'") == 1
 
 
-async def test_a_process_is_calm_while_it_is_connected_and_not_behind(post: Post, database: SqlDatabase) -> None:
+async def test_a_process_is_calm_while_it_is_connected_and_not_behind(post: Messaging, database: SqlDatabase) -> None:
     fragile = AwayOr(database)
     async with process(post, fragile) as running:
 
         async def calm() -> bool:
-            return running.consumer.calm_since() is not None
+            return running.consumer.caught_up_since() is not None
 
         await eventually(calm)
-        since = running.consumer.calm_since()
+        since = running.consumer.caught_up_since()
         assert since is not None
-        await running.consumer.look_around()
-        assert running.consumer.calm_since() == since
+        await running.consumer.check_lag()
+        assert running.consumer.caught_up_since() == since
 
         fragile.away = True
         await ship(database)
 
         async def noticed() -> bool:
-            return running.consumer.calm_since() is None
+            return running.consumer.caught_up_since() is None
 
         await eventually(noticed)
         fragile.away = False
@@ -375,7 +385,7 @@ async def test_a_process_is_calm_while_it_is_connected_and_not_behind(post: Post
             return running.consumer.trouble() is None
 
         await eventually(handled)
-        await running.consumer.look_around()
-        after = running.consumer.calm_since()
+        await running.consumer.check_lag()
+        after = running.consumer.caught_up_since()
         assert after is not None
         assert after > since

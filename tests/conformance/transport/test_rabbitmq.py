@@ -15,7 +15,7 @@ from skillscoop_messages.transport.names import DELIVERY_LIMIT, exchange_name, q
 from skillscoop_messages.transport.rabbitmq import RabbitTransport, Topology
 from skillscoop_messages.transport.rabbitmq import transport as rabbitmq
 
-from tests.conformance.stage import BOOKING, MOURNING, SUBSCRIPTIONS, Lost, Mailbox, Shipped, eventually, wires
+from tests.conformance.stage import BOOKING, MOURNING, SUBSCRIPTIONS, Lost, Mailbox, Shipped, eventually, raws
 from tests.support.servers.private import PrivateRabbit, program
 
 pytestmark = pytest.mark.servers
@@ -74,7 +74,7 @@ async def test_consuming_and_publishing_go_on_after_the_broker_restarts(broker: 
     transport = await opened()
     mailbox = Mailbox()
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    before = wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(300)))
+    before = raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(300)))
     stored = await transport.publish(before)
     await asyncio.to_thread(broker.kill)
 
@@ -84,16 +84,16 @@ async def test_consuming_and_publishing_go_on_after_the_broker_restarts(broker: 
     await eventually(noticed)
     await asyncio.to_thread(broker.start)
 
-    after = wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(300, 310)))
+    after = raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(300, 310)))
 
     async def published() -> bool:
         try:
-            return await transport.publish(after) == {wire.id for wire in after}
+            return await transport.publish(after) == {raw.id for raw in after}
         except Exception:
             return False
 
     await eventually(published, within=60)
-    await mailbox.holds([*stored, *(wire.id for wire in after)], within=60)
+    await mailbox.holds([*stored, *(raw.id for raw in after)], within=60)
 
     async def healthy() -> bool:
         return transport.trouble() is None
@@ -103,7 +103,7 @@ async def test_consuming_and_publishing_go_on_after_the_broker_restarts(broker: 
 
 async def test_a_backlog_from_before_the_restart_is_drained(broker: PrivateRabbit, opened: Makes) -> None:
     transport = await opened()
-    stored = await transport.publish(wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(1200))))
+    stored = await transport.publish(raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(1200))))
     assert len(stored) == 1200
     await asyncio.to_thread(broker.kill)
     await asyncio.to_thread(broker.start)
@@ -118,9 +118,9 @@ async def test_a_broker_blocked_by_an_alarm_is_trouble_and_loses_nothing(broker:
     transport = await opened(publish_timeout=1.0)
     mailbox = Mailbox()
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    await transport.publish(wires(Shipped(parcel_id="pcl_0")))
+    await transport.publish(raws(Shipped(parcel_id="pcl_0")))
     await asyncio.to_thread(broker.ctl, "set_vm_memory_high_watermark", "absolute", "1")
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     unconfirmed = 0
     try:
 
@@ -155,7 +155,7 @@ async def test_a_message_whose_queue_is_not_bound_stays_unconfirmed_and_is_named
     operator = await amqp(broker)
     for name in (BOOKING, MOURNING):
         await operator.queue_unbind(queue_name(name, namespace), exchange_name(namespace), Lost.type)
-    lost, shipped = wires(Lost(parcel_id="pcl_1"), Shipped(parcel_id="pcl_2"))
+    lost, shipped = raws(Lost(parcel_id="pcl_1"), Shipped(parcel_id="pcl_2"))
 
     assert await transport.publish([lost, shipped]) == {shipped.id}
     assert transport.trouble() == f"no queue is bound for {Lost.type}"
@@ -201,7 +201,7 @@ async def test_checking_finds_what_another_process_declared(opened: Makes) -> No
     checking = await opened(topology="check")
     mailbox = Mailbox()
     await checking.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
 
     assert await checking.publish(sent) == {sent[0].id}
     await mailbox.holds([sent[0].id])
@@ -216,7 +216,7 @@ async def test_a_deleted_queue_is_declared_again_and_consumed(
     operator = await amqp(broker)
     await operator.queue_delete(queue_name(BOOKING, namespace))
     await operator.connection.close()
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
 
     async def arrived() -> bool:
         await transport.publish(sent)
@@ -251,9 +251,9 @@ async def test_what_is_deleted_while_we_run_is_an_error_and_is_made_again(
     publishing says that the channel was closed, and the next try finds all of it made again."""
     monkeypatch.setattr(rabbitmq, "LOOKS_PER_CHECK", 1_000_000)
     transport = await opened()
-    await transport.publish(wires(Shipped(parcel_id="pcl_0")))
+    await transport.publish(raws(Shipped(parcel_id="pcl_0")))
     await deleted(broker, namespace, queues=queues)
-    lost = wires(Lost(parcel_id="pcl_1"))
+    lost = raws(Lost(parcel_id="pcl_1"))
 
     with pytest.raises(TransportError, match=r"the broker closed the channel: .*no exchange"):
         await transport.publish(lost)
@@ -312,7 +312,7 @@ async def test_where_we_may_only_check_the_missing_object_is_named_until_it_is_b
         return f"exchange {exchange_name(namespace)} is missing" in (checking.trouble() or "")
 
     await eventually(exchange_named)
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     with pytest.raises(TransportError, match=f"exchange {exchange_name(namespace)} is missing"):
         await checking.publish(sent)
 
@@ -333,7 +333,7 @@ async def test_where_we_may_only_check_the_missing_object_is_named_until_it_is_b
 
     await eventually(queue_named)
     await (await opened()).close()
-    again = wires(Shipped(parcel_id="pcl_2"))
+    again = raws(Shipped(parcel_id="pcl_2"))
 
     async def arrived() -> bool:
         await checking.publish(again)
@@ -347,7 +347,7 @@ async def test_what_the_broker_gives_up_on_waits_in_the_dead_queue(opened: Makes
     transport = await opened()
     refused, dead = Mailbox(), Mailbox()
     refused.errors = [RuntimeError("died")] * (DELIVERY_LIMIT + 5)
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     await transport.publish(sent)
 
     # Each failed delivery closes its channel; subscribing anew each time spares the growing pause between two.

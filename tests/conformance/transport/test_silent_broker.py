@@ -10,7 +10,7 @@ from skillscoop_messages.errors import TransportError
 from skillscoop_messages.transport.base import Transport
 from skillscoop_messages.transport.rabbitmq import RabbitTransport
 
-from tests.conformance.stage import BOOKING, SUBSCRIPTIONS, Mailbox, Shipped, delete_namespace, eventually, wires
+from tests.conformance.stage import BOOKING, SUBSCRIPTIONS, Mailbox, Shipped, delete_namespace, eventually, raws
 from tests.support.silence import Proxy, proxy
 
 pytestmark = pytest.mark.servers
@@ -58,16 +58,16 @@ async def test_a_window_without_an_answer_closes_the_connection_and_says_so(
 ) -> None:
     """Given a connection on which no byte comes any more, when events are published, then they are not confirmed, the
     connection is closed with the reason in `trouble`, and the next try uses a new one."""
-    await transport.publish(wires(Shipped(parcel_id="pcl_0")))
+    await transport.publish(raws(Shipped(parcel_id="pcl_0")))
     between.fall_silent()
-    sent = wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(3)))
+    sent = raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(3)))
 
     with pytest.raises(TransportError, match="3 of 3 messages were not confirmed within 2 s"):
         await transport.publish(sent)
     assert "3 of 3 messages were not confirmed within 2 s" in (transport.trouble() or "")
 
     between.flow_again()
-    assert await transport.publish(sent) == {wire.id for wire in sent}
+    assert await transport.publish(sent) == {raw.id for raw in sent}
     assert transport.trouble() is None
 
 
@@ -78,13 +78,13 @@ async def test_a_consumer_whose_connection_fell_silent_hears_again(
     and what was published meanwhile reaches it."""
     mailbox = Mailbox()
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    [before] = wires(Shipped(parcel_id="pcl_0"))
+    [before] = raws(Shipped(parcel_id="pcl_0"))
     await direct.publish([before])
     await mailbox.holds([before.id])
     between.fall_silent()
     between.flow_again()
 
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     await direct.publish(sent)
 
     await mailbox.holds([sent[0].id], within=RECOVERED_WITHIN)
@@ -102,7 +102,7 @@ async def test_an_unanswered_look_at_the_backlog_closes_the_connection(
     the consumer goes on with another."""
     mailbox = Mailbox()
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    [before] = wires(Shipped(parcel_id="pcl_0"))
+    [before] = raws(Shipped(parcel_id="pcl_0"))
     await direct.publish([before])
     await mailbox.holds([before.id])
     between.fall_silent()
@@ -111,7 +111,7 @@ async def test_an_unanswered_look_at_the_backlog_closes_the_connection(
     with pytest.raises(TimeoutError):
         await transport.backlog()
 
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     await direct.publish(sent)
     await mailbox.holds([sent[0].id])
 

@@ -15,14 +15,14 @@ from tests.conformance.stage import (
     SUBSCRIPTIONS,
     AwayOr,
     Mailbox,
-    Post,
+    Messaging,
     Shipped,
     delete_namespace,
     effects,
     eventually,
     process,
+    raws,
     ship,
-    wires,
 )
 from tests.support.cancelling import ENDS_WITHIN, Cancelled, at_every_await
 
@@ -57,7 +57,7 @@ async def test_looking_at_the_backlog_ends_when_it_is_cancelled_wherever_it_stan
 
     assert set(ends) == {"cancelled"}
     assert await transport.backlog() == {BOOKING: 0}
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     assert await transport.publish(sent) == {sent[0].id}
 
 
@@ -65,11 +65,11 @@ async def test_looking_at_the_backlog_ends_when_it_is_cancelled_wherever_it_stan
 async def test_publishing_ends_when_it_is_cancelled_wherever_it_stands(transport: RabbitTransport) -> None:
     """Given an open transport, when publishing is cancelled at any await, then it ends cancelled, and what is
     published afterwards is confirmed."""
-    ends = await at_every_await(lambda: transport.publish(wires(Shipped(parcel_id="pcl_1"))))
+    ends = await at_every_await(lambda: transport.publish(raws(Shipped(parcel_id="pcl_1"))))
 
     assert set(ends) == {"cancelled"}
-    sent = wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(700)))
-    assert await transport.publish(sent) == {wire.id for wire in sent}
+    sent = raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(700)))
+    assert await transport.publish(sent) == {raw.id for raw in sent}
 
 
 @pytest.mark.servers
@@ -94,12 +94,12 @@ async def test_opening_and_closing_end_when_they_are_cancelled_wherever_they_sta
     await delete_namespace(rabbit_url, namespace)
 
 
-async def test_a_transport_closes_in_time_whatever_its_subscription_is_doing(post: Post) -> None:
+async def test_a_transport_closes_in_time_whatever_its_subscription_is_doing(post: Messaging) -> None:
     """Given messages on their way to a subscriber, when the transport is closed after any number of turns of the
     loop, then closing ends."""
     for turns in range(0, 120, 3):
         transport = await post.opened()
-        await transport.publish(wires(Shipped(parcel_id=f"pcl_{turns}")))
+        await transport.publish(raws(Shipped(parcel_id=f"pcl_{turns}")))
         await transport.subscribe(SUBSCRIPTIONS[BOOKING], Mailbox())
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -110,18 +110,20 @@ async def test_a_transport_closes_in_time_whatever_its_subscription_is_doing(pos
 PARTS = {
     "consumer": lambda running: running.consumer.run(),
     "relay": lambda running: running.relay.run(),
-    "retries and timers": lambda running: running.later.run(),
+    "retries and timers": lambda running: running.scheduled.run(),
 }
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_each_part_stops_wherever_the_cancellation_meets_it(post: Post, database: SqlDatabase, part: str) -> None:
+async def test_each_part_stops_wherever_the_cancellation_meets_it(
+    post: Messaging, database: SqlDatabase, part: str
+) -> None:
     """Given a process with an event to publish, when one of its parts is cancelled at any await of its beginning, then
     it stops, and the transport closes."""
-    for later in (0, 2) if part == "consumer" else (0,):
+    for scheduled in (0, 2) if part == "consumer" else (0,):
         for at in range(1, MOST_AWAITS):
-            watch = Cancelled(at, later)
-            async with process(post, database, relay=False, later=False, consume=False) as running:
+            watch = Cancelled(at, scheduled)
+            async with process(post, database, relay=False, scheduled=False, consume=False) as running:
                 await ship(database)
                 task = watch.start(PARTS[part](running))
                 await first_of(asyncio.sleep(LOOKING_ON), asyncio.wait((task,)))
@@ -133,13 +135,13 @@ async def test_each_part_stops_wherever_the_cancellation_meets_it(post: Post, da
                 break
 
 
-async def test_a_consumer_whose_database_is_away_stops_in_time(post: Post, database: SqlDatabase) -> None:
+async def test_a_consumer_whose_database_is_away_stops_in_time(post: Messaging, database: SqlDatabase) -> None:
     """Given a message in hand and a database that is away, when the consumer is cancelled, then it stops and the
     message comes again."""
     away = AwayOr(database)
     async with process(post, away) as running:
         away.away = True
-        sent = wires(Shipped(parcel_id="pcl_1"))
+        sent = raws(Shipped(parcel_id="pcl_1"))
         await running.transport.publish(sent)
 
         async def in_hand() -> bool:

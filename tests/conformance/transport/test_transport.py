@@ -12,32 +12,34 @@ from tests.conformance.stage import (
     Ignored,
     Lost,
     Mailbox,
-    Post,
+    Messaging,
     Shipped,
     eventually,
-    wires,
+    raws,
 )
 
 
-async def test_a_message_reaches_every_subscription_that_wants_its_type_with_its_bytes_untouched(post: Post) -> None:
+async def test_a_message_reaches_every_subscription_that_wants_its_type_with_its_bytes_untouched(
+    post: Messaging,
+) -> None:
     transport = await post.opened()
     books, mourners = Mailbox(), Mailbox()
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], books)
     await transport.subscribe(SUBSCRIPTIONS[MOURNING], mourners)
-    shipped, lost = wires(Shipped(parcel_id="pcl_ä", note="ünï"), Lost(parcel_id="pcl_2"))
+    shipped, lost = raws(Shipped(parcel_id="pcl_ä", note="ünï"), Lost(parcel_id="pcl_2"))
 
     stored = await transport.publish([shipped, lost])
 
     assert stored == {shipped.id, lost.id}
     await books.holds([shipped.id, lost.id])
     await mourners.holds([lost.id])
-    assert sorted(wire for batch in books.batches for wire in batch) == sorted([shipped, lost])
+    assert sorted(raw for batch in books.batches for raw in batch) == sorted([shipped, lost])
     assert mourners.ids() == [lost.id]
 
 
-async def test_what_was_published_before_anybody_subscribed_waits(post: Post) -> None:
+async def test_what_was_published_before_anybody_subscribed_waits(post: Messaging) -> None:
     transport = await post.opened()
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     await transport.publish(sent)
 
     mailbox = Mailbox()
@@ -46,23 +48,23 @@ async def test_what_was_published_before_anybody_subscribed_waits(post: Post) ->
     await mailbox.holds([sent[0].id])
 
 
-async def test_a_message_nobody_wants_counts_as_published(post: Post) -> None:
+async def test_a_message_nobody_wants_counts_as_published(post: Messaging) -> None:
     transport = await post.opened()
-    sent = wires(Ignored(parcel_id="pcl_1"))
+    sent = raws(Ignored(parcel_id="pcl_1"))
 
     assert await transport.publish(sent) == {sent[0].id}
 
 
-async def test_an_empty_batch_is_no_trouble(post: Post) -> None:
+async def test_an_empty_batch_is_no_trouble(post: Messaging) -> None:
     assert await (await post.opened()).publish([]) == set()
 
 
-async def test_a_batch_that_raises_comes_again(post: Post) -> None:
+async def test_a_batch_that_raises_comes_again(post: Messaging) -> None:
     transport = await post.opened()
     mailbox = Mailbox()
     mailbox.errors = [RuntimeError("not now"), RuntimeError("not yet")]
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
 
     await transport.publish(sent)
 
@@ -72,9 +74,9 @@ async def test_a_batch_that_raises_comes_again(post: Post) -> None:
     await eventually(settled)
 
 
-async def test_batches_hold_at_most_a_hundred_and_come_one_at_a_time(post: Post) -> None:
+async def test_batches_hold_at_most_a_hundred_and_come_one_at_a_time(post: Messaging) -> None:
     transport = await post.opened()
-    sent = wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(350)))
+    sent = raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(350)))
     await transport.publish(sent)
     mailbox = Mailbox()
     mailbox.open.clear()
@@ -86,13 +88,13 @@ async def test_batches_hold_at_most_a_hundred_and_come_one_at_a_time(post: Post)
 
     await eventually(one_in_hand)
     mailbox.open.set()
-    await mailbox.holds([wire.id for wire in sent])
+    await mailbox.holds([raw.id for raw in sent])
     assert max(len(batch) for batch in mailbox.batches) <= BATCH
 
 
-async def test_publishing_twice_is_no_error(post: Post) -> None:
+async def test_publishing_twice_is_no_error(post: Messaging) -> None:
     transport = await post.opened()
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     mailbox = Mailbox()
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
 
@@ -101,12 +103,12 @@ async def test_publishing_twice_is_no_error(post: Post) -> None:
     await mailbox.holds([sent[0].id])
 
 
-async def test_a_batch_in_hand_when_the_process_dies_comes_again(post: Post) -> None:
+async def test_a_batch_in_hand_when_the_process_dies_comes_again(post: Messaging) -> None:
     transport = await post.opened()
     mailbox = Mailbox()
     mailbox.open.clear()
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    sent = wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(5)))
+    sent = raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(5)))
     await transport.publish(sent)
 
     async def in_hand() -> bool:
@@ -117,14 +119,14 @@ async def test_a_batch_in_hand_when_the_process_dies_comes_again(post: Post) -> 
 
     after = Mailbox()
     await (await post.opened()).subscribe(SUBSCRIPTIONS[BOOKING], after)
-    await after.holds([wire.id for wire in sent])
+    await after.holds([raw.id for raw in sent])
 
 
-async def test_what_was_settled_does_not_come_again(post: Post) -> None:
+async def test_what_was_settled_does_not_come_again(post: Messaging) -> None:
     transport = await post.opened()
     mailbox = Mailbox()
     cancel = await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    first, second = wires(Shipped(parcel_id="pcl_1"), Shipped(parcel_id="pcl_2"))
+    first, second = raws(Shipped(parcel_id="pcl_1"), Shipped(parcel_id="pcl_2"))
     await transport.publish([first])
     await mailbox.holds([first.id])
     await cancel()
@@ -139,12 +141,12 @@ async def test_what_was_settled_does_not_come_again(post: Post) -> None:
     assert after.ids() == [second.id]
 
 
-async def test_cancelling_lets_the_batch_in_hand_finish(post: Post) -> None:
+async def test_cancelling_lets_the_batch_in_hand_finish(post: Messaging) -> None:
     transport = await post.opened()
     mailbox = Mailbox()
     mailbox.open.clear()
     cancel = await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     await transport.publish(sent)
 
     async def in_hand() -> bool:
@@ -161,7 +163,7 @@ async def test_cancelling_lets_the_batch_in_hand_finish(post: Post) -> None:
     await eventually(nothing_waits)
 
 
-async def test_a_held_batch_comes_again_only_when_its_reason_is_gone(post: Post) -> None:
+async def test_a_held_batch_comes_again_only_when_its_reason_is_gone(post: Messaging) -> None:
     transport = await post.opened()
     gone = asyncio.Event()
     mailbox = Mailbox()
@@ -171,7 +173,7 @@ async def test_a_held_batch_comes_again_only_when_its_reason_is_gone(post: Post)
 
     mailbox.errors = [Hold("the database is away", until_gone)]
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    sent = wires(Shipped(parcel_id="pcl_1"))
+    sent = raws(Shipped(parcel_id="pcl_1"))
     await transport.publish(sent)
 
     async def held() -> bool:
@@ -191,15 +193,15 @@ async def test_a_held_batch_comes_again_only_when_its_reason_is_gone(post: Post)
     await eventually_quiet(transport)
 
 
-async def test_the_backlog_is_empty_once_everything_is_settled(post: Post) -> None:
+async def test_the_backlog_is_empty_once_everything_is_settled(post: Messaging) -> None:
     transport = await post.opened()
     mailbox = Mailbox()
     await transport.subscribe(SUBSCRIPTIONS[BOOKING], mailbox)
-    sent = wires(*(Shipped(parcel_id=f"pcl_{n}") for n in range(3)))
+    sent = raws(*(Shipped(parcel_id=f"pcl_{n}") for n in range(3)))
 
     await transport.publish(sent)
 
-    await mailbox.holds([wire.id for wire in sent])
+    await mailbox.holds([raw.id for raw in sent])
     await eventually_quiet(transport)
     assert transport.trouble() is None
 

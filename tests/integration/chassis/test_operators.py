@@ -14,7 +14,7 @@ from skillscoop_messages import inbox, outbox
 from skillscoop_messages.examples import EXAMPLES
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.registry import EVENTS, SUBSCRIPTIONS
-from skillscoop_messages.tables import LATER
+from skillscoop_messages.tables import SCHEDULED
 
 from tests.support.example import ahead
 from tests.support.identity import Issuer
@@ -54,7 +54,7 @@ async def park(service: Service, subscriber: str, *, minutes_ago: int = 0) -> st
             "first_at": at,
             "parked_at": at,
         }
-        await tx.execute(LATER.insert(), row)
+        await tx.execute(SCHEDULED.insert(), row)
     return f"{subscriber}:{message}"
 
 
@@ -95,7 +95,7 @@ async def test_replay_is_audited_and_happens_once(
     assert (done.status_code, again.status_code, gone.status_code) == (200, 200, 404)
     assert await acts(service, parked) == [("olga", "replay_parked", None)]
     async with service.database.read() as tx:
-        row = await tx.first(sa.select(LATER))
+        row = await tx.first(sa.select(SCHEDULED))
     assert row is not None
     assert row["state"] == "waiting"
 
@@ -169,7 +169,7 @@ async def test_outbox_and_story_tell_what_was_recorded(
     assert by_correlation.json()["data"] == story["data"]
     assert (await http.get(f"{BASE}/story/nothing", headers=ops)).json() == {
         "data": [],
-        "later": [],
+        "scheduled": [],
         "handled": [],
         "audit": [],
     }

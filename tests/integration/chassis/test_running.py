@@ -1,4 +1,4 @@
-"""A service that runs: its jobs, its post, its health, its end."""
+"""A service that runs: its jobs, its transport, its health, its end."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from skillscoop_chassis import wiring
 from skillscoop_chassis.process import run_process
 from skillscoop_chassis.service import Job, Service, running
 from skillscoop_chassis.settings import ServiceSettings
-from skillscoop_messages import later, parked
+from skillscoop_messages import parked, scheduled
 from skillscoop_messages.consumer import Consumer, Subscriber
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.envelope import Envelope
 from skillscoop_messages.errors import TopologyMismatch
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 
 from tests.support.example import build
 from tests.support.identity import Issuer
 
 
 async def test_running_service_is_ready_and_rings_its_alarms(service: Service, http: httpx2.AsyncClient) -> None:
-    rung = asyncio.Event()
+    fired = asyncio.Event()
 
     async def ring(_tx: Transaction, key: str) -> None:
         assert key == "ms_1"
-        rung.set()
+        fired.set()
 
-    service.alarms["contracts.ring"] = ring
+    service.timers["contracts.ring"] = ring
     async with running(service):
         async with service.database.begin() as tx:
-            await later.wake(tx, "contracts.ring", "ms_1", tx.now() - timedelta(seconds=1))
-        assert service.post is not None
-        service.post.later.nudge()
+            await scheduled.schedule(tx, "contracts.ring", "ms_1", tx.now() - timedelta(seconds=1))
+        assert service.messaging is not None
+        service.messaging.scheduled.nudge()
         async with asyncio.timeout(10):
-            await rung.wait()
+            await fired.wait()
         ready = await http.get("/readyz")
         assert (ready.status_code, ready.json()) == (200, {"status": "ok", "trouble": {}})
         metrics = (await http.get("/metrics")).text
         assert "outbox_oldest_unpublished_seconds 0.0" in metrics
-        assert 'messages_total{outcome="rung",subscriber="contracts.ring"} 1.0' in metrics
+        assert 'messages_total{outcome="fired",subscriber="contracts.ring"} 1.0' in metrics
 
 
 async def test_failing_job_is_run_again(service: Service) -> None:
@@ -111,8 +111,10 @@ async def test_a_parked_message_that_moves_money_is_seen_in_readiness_and_metric
     async with running(service):
         assert (await http.get("/readyz")).status_code == 200
         async with service.database.begin() as tx:
-            wire = Wire("message-1", "payments.settlement.completed.v1", "ms_1", b"{}")
-            await later.postpone_message(tx, MONEY, wire, None, later.Verdict(tx.wall(), 1, "permanent"), "refused")
+            raw = RawMessage("message-1", "payments.settlement.completed.v1", "ms_1", b"{}")
+            await scheduled.postpone_message(
+                tx, MONEY, raw, None, scheduled.Verdict(tx.wall(), 1, "permanent"), "refused"
+            )
 
         seen = await http.get("/readyz")
         metrics = (await http.get("/metrics")).text

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from skillscoop_cli.docs_page import HEADERS, asset_at
 from skillscoop_cli.documents.applications import applications
-from skillscoop_cli.embedded.front import Front
+from skillscoop_cli.embedded.gateway import Front
 
 from tests.edges.asking import ask
 

@@ -18,7 +18,7 @@ from skillscoop_messages.envelope import Envelope, encode
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 from skillscoop_notifications.adapters.letters import Letter
 from skillscoop_notifications.adapters.mail import Outcome, Sent
 from skillscoop_notifications.main import build
@@ -81,7 +81,9 @@ async def deliver(stage: OneService, envelopes: Sequence[Envelope[Any]]) -> None
     for subscriber in stage.service.subscribers:
         wanted = [one for one in envelopes if one.type in SUBSCRIPTIONS[subscriber.name].types]
         if wanted:
-            await consumer.take(subscriber, [Wire(one.id, one.type, one.data.subject, encode(one)) for one in wanted])
+            await consumer.take(
+                subscriber, [RawMessage(one.id, one.type, one.data.subject, encode(one)) for one in wanted]
+            )
 
 
 async def send_mail(stage: OneService) -> None:

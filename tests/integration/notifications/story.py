@@ -15,7 +15,7 @@ TITLE = "A new checkout"
 WORK = "Payment page"
 
 
-class Story:
+class TraceContext:
     """One contract and its milestone."""
 
     def __init__(self, client: str = ADA, freelancer: str = BEN) -> None:

@@ -11,11 +11,11 @@ from skillscoop_messages.events.notifications import MessagePosted
 from skillscoop_messages.ids import new_id
 
 from tests.integration.notifications.conftest import deliver, envelope, shifted
-from tests.integration.notifications.story import ADA, BEN, EVE, NOON, SUE, TITLE, Story
+from tests.integration.notifications.story import ADA, BEN, EVE, NOON, SUE, TITLE, TraceContext
 from tests.support.one_service import OneService
 
 
-async def conversation(stage: OneService, user: str, story: Story, *roles: str) -> dict[str, Any]:
+async def conversation(stage: OneService, user: str, story: TraceContext, *roles: str) -> dict[str, Any]:
     path = f"/v1/conversations?contract_id={story.contract_id}"
     found = (await stage.call(user, "GET", path, roles=roles)).json()["data"]
     assert len(found) == 1
@@ -36,7 +36,7 @@ async def messages(stage: OneService, user: str, conversation_id: str) -> list[d
 
 
 async def test_the_chat_opens_with_the_contract_and_both_can_talk(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     await stage.hear(story.created())
     thread = await conversation(stage, BEN, story)
     assert thread["title"] == TITLE
@@ -62,7 +62,7 @@ async def test_the_chat_opens_with_the_contract_and_both_can_talk(stage: OneServ
 
 
 async def test_reading_clears_what_is_unread_and_the_other_side_sees_it(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     await stage.hear(story.created())
     thread = await conversation(stage, ADA, story)
     path = f"/v1/conversations/{thread['id']}"
@@ -79,7 +79,7 @@ async def test_reading_clears_what_is_unread_and_the_other_side_sees_it(stage: O
 
 
 async def test_every_move_is_a_card_shown_by_sequence_whatever_order_it_arrives_in(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     # Two services' clocks differ, and two moves of one transaction share their time.
     clocks = [0, 5, 5, 4, 90, 91]
     told = [
@@ -104,7 +104,7 @@ async def test_every_move_is_a_card_shown_by_sequence_whatever_order_it_arrives_
 
 
 async def test_a_batch_in_any_order_and_delivered_twice_shows_each_move_once(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     told = [envelope(event, sequence, NOON) for sequence, event in enumerate(story.whole(), 1)]
     await deliver(stage, told[::-1])
     await deliver(stage, told)
@@ -117,7 +117,7 @@ async def test_a_batch_in_any_order_and_delivered_twice_shows_each_move_once(sta
 
 async def test_a_submission_taken_back_is_a_card_and_both_are_told(stage: OneService) -> None:
     """Given submitted work, when contracts says that it was taken back, then the chat shows it as the freelancer's."""
-    story = Story()
+    story = TraceContext()
     whole = [story.created(), story.funded(), story.submitted(), story.retracted()]
     await deliver(stage, [envelope(event, sequence, NOON) for sequence, event in enumerate(whole, 1)])
 
@@ -134,7 +134,7 @@ async def test_a_submission_taken_back_is_a_card_and_both_are_told(stage: OneSer
 
 
 async def test_news_may_overtake_the_contract_itself(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     await deliver(stage, [envelope(story.funded(), 3, NOON)])
     await deliver(stage, [envelope(story.created(), 1, shifted(NOON, seconds=-9))])
     thread = await conversation(stage, ADA, story)
@@ -149,7 +149,7 @@ async def test_naming_somebody_tells_nothing_about_them(stage: OneService, act: 
     Then they learn neither his name nor that he reads, until he wrote or moved something himself.
     """
     await stage.call(BEN, "PUT", "/v1/me/contact", {"email": None, "name": "Benedict Ocean"})
-    story = Story()
+    story = TraceContext()
     await stage.hear(story.created())
     await stage.hear(story.proposed())
     thread = await conversation(stage, ADA, story)
@@ -177,7 +177,7 @@ async def test_naming_somebody_tells_nothing_about_them(stage: OneService, act: 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_stranger_hears_what_one_hears_of_nothing(stage: OneService, method: str) -> None:
-    story = Story()
+    story = TraceContext()
     await stage.hear(story.created())
     thread = await conversation(stage, ADA, story)
     body = {"text": "hi"} if method == "POST" else None
@@ -196,7 +196,7 @@ async def test_a_stranger_hears_what_one_hears_of_nothing(stage: OneService, met
 
 
 async def test_who_works_on_a_dispute_may_read_until_it_closes_and_each_reading_is_noted(stage: OneService) -> None:
-    story, dispute = Story(), new_id("dsp")
+    story, dispute = TraceContext(), new_id("dsp")
     await stage.hear(story.created())
     thread = await conversation(stage, ADA, story)
     path = f"/v1/conversations/{thread['id']}/messages"
@@ -217,7 +217,7 @@ async def test_who_works_on_a_dispute_may_read_until_it_closes_and_each_reading_
 
 
 async def test_a_dispute_that_closed_before_its_assignment_arrived_stays_closed(stage: OneService) -> None:
-    story, dispute = Story(), new_id("dsp")
+    story, dispute = TraceContext(), new_id("dsp")
     await stage.hear(story.closed(dispute), 5)
     await stage.hear(story.assigned(dispute, SUE), 4)
     found = (await stage.call(SUE, "GET", "/v1/conversations")).json()
@@ -229,7 +229,7 @@ async def test_a_dispute_that_closed_before_its_assignment_arrived_stays_closed(
     [{}, {"text": ""}, {"text": "  "}, {"text": 7}, {"text": "x" * 5_001}, {"text": "x", "kind": "card"}, []],
 )
 async def test_a_message_that_is_none_changes_nothing(stage: OneService, body: Any) -> None:
-    story = Story()
+    story = TraceContext()
     await stage.hear(story.created())
     thread = await conversation(stage, ADA, story)
     answer = await stage.call(ADA, "POST", f"/v1/conversations/{thread['id']}/messages", body)

@@ -1,7 +1,7 @@
 """The feed: everybody hears of each fact once."""
 
 from tests.integration.notifications.conftest import deliver, envelope
-from tests.integration.notifications.story import ADA, BEN, EVE, NOON, Story
+from tests.integration.notifications.story import ADA, BEN, EVE, NOON, TraceContext
 from tests.support.one_service import OneService
 
 
@@ -10,7 +10,7 @@ async def unread(stage: OneService, user: str) -> int:
 
 
 async def test_a_fact_that_arrives_twice_is_told_once(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     funded = envelope(story.funded(), 1, NOON)
     await deliver(stage, [funded, funded])
     await deliver(stage, [funded])
@@ -23,7 +23,7 @@ async def test_a_fact_that_arrives_twice_is_told_once(stage: OneService) -> None
 
 
 async def test_what_one_does_oneself_is_in_the_feed_but_no_news(stage: OneService) -> None:
-    await stage.hear(Story().submitted())
+    await stage.hear(TraceContext().submitted())
     mine = (await stage.call(BEN, "GET", "/v1/notifications")).json()["data"]
     assert mine[0]["title"] == "You submitted “Payment page”"
     assert mine[0]["read_at"] is not None
@@ -33,7 +33,7 @@ async def test_what_one_does_oneself_is_in_the_feed_but_no_news(stage: OneServic
 
 
 async def test_reading_one_and_all(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     await stage.hear(story.funded())
     await stage.hear(story.released())
     newest = (await stage.call(BEN, "GET", "/v1/notifications")).json()["data"][0]
@@ -56,7 +56,7 @@ async def test_reading_one_and_all(stage: OneService) -> None:
 
 
 async def test_pages_are_newest_first_and_complete(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     told = [envelope(story.funded(), number, NOON) for number in range(1, 8)]
     await deliver(stage, told)
     seen, cursor = [], ""
@@ -75,7 +75,7 @@ async def test_pages_are_newest_first_and_complete(stage: OneService) -> None:
 async def test_names_are_used_once_they_are_known(stage: OneService) -> None:
     contact = {"email": None, "name": "Grace & Co", "locale": "en", "time_zone": "Europe/Berlin"}
     assert (await stage.call(ADA, "PUT", "/v1/me/contact", contact)).status_code == 200
-    await stage.hear(Story().proposed())
+    await stage.hear(TraceContext().proposed())
     title = (await stage.call(BEN, "GET", "/v1/notifications")).json()["data"][0]["title"]
     assert title == "Grace & Co sent you terms to review"
     own = (await stage.call(ADA, "GET", "/v1/notifications")).json()["data"][0]["body"]
@@ -83,7 +83,7 @@ async def test_names_are_used_once_they_are_known(stage: OneService) -> None:
 
 
 async def test_a_message_that_cannot_be_told_leaves_the_others_told(stage: OneService) -> None:
-    good, bad = Story(), Story()
+    good, bad = TraceContext(), TraceContext()
     broken = envelope(bad.funded(), 1, NOON)
     broken.data.__dict__["currency"] = None
     await deliver(stage, [envelope(good.funded(), 1, NOON), broken])

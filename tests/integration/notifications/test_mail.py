@@ -19,7 +19,7 @@ from skillscoop_notifications.adapters.smtp import smtp_mailer
 from skillscoop_notifications.tables import DELIVERIES, PEOPLE
 
 from tests.integration.notifications.conftest import Mailbox, deliver, envelope, send_mail
-from tests.integration.notifications.story import ADA, BEN, NOON, Story
+from tests.integration.notifications.story import ADA, BEN, NOON, TraceContext
 from tests.support.one_service import OneService
 
 ADDRESS = "ben@example.org"
@@ -55,7 +55,7 @@ async def test_an_address_counts_only_once_it_is_confirmed(stage: OneService, ma
     assert (unknown["email"], unknown["version"], unknown["locale"]) == (None, 0, "en")
     put = await stage.call(BEN, "PUT", "/v1/me/contact", contact())
     assert (put.json()["email"], put.json()["email_confirmed"]) == (ADDRESS, False)
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     await send_mail(stage)
     assert mailbox.to(ADDRESS) == ["Please confirm your mail address"]
 
@@ -65,12 +65,12 @@ async def test_an_address_counts_only_once_it_is_confirmed(stage: OneService, ma
     assert right.json()["email_confirmed"] is True
     again = await stage.call(BEN, "POST", "/v1/me/contact/confirm", {"code": code_in(mailbox)})
     assert again.json()["version"] == right.json()["version"]
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     await send_mail(stage)
     assert mailbox.to(ADDRESS)[1:] == ["“Payment page” is funded"]
 
     await stage.call(BEN, "PUT", "/v1/me/contact", contact("ben2@example.org"))
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     await send_mail(stage)
     assert mailbox.to(ADDRESS)[2:] == []
     assert mailbox.to("ben2@example.org") == ["Please confirm your mail address"]
@@ -144,7 +144,7 @@ async def test_mail_follows_preferences_and_leaves_out_what_one_did_oneself(
     assert (await stage.call(BEN, "PUT", path, {"email": {"everything": True}})).status_code == 422
     assert (await stage.call(BEN, "PUT", path, {"email": {"milestone.funded": 1}})).status_code == 422
 
-    story = Story()
+    story = TraceContext()
     for event in (story.created(), story.funded(), story.submitted(), story.released()):
         await stage.hear(event)
     await send_mail(stage)
@@ -156,7 +156,7 @@ async def test_mail_follows_preferences_and_leaves_out_what_one_did_oneself(
 
 async def test_a_fact_is_mailed_once_however_often_it_arrives(stage: OneService, mailbox: Mailbox) -> None:
     await confirmed(stage, mailbox)
-    funded = envelope(Story().funded(), 1, NOON)
+    funded = envelope(TraceContext().funded(), 1, NOON)
     for _ in range(3):
         await deliver(stage, [funded])
         await send_mail(stage)
@@ -168,7 +168,7 @@ async def test_a_mail_server_that_is_down_stops_nothing_and_gets_everything_late
 ) -> None:
     await confirmed(stage, mailbox)
     mailbox.answers = [Delayed("smtp_unreachable")]
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     await send_mail(stage)
     assert mailbox.letters == []
     assert (await stage.call(BEN, "GET", "/v1/notifications/unread-count")).json()["unread_count"] == 1
@@ -184,9 +184,9 @@ async def test_a_mail_server_that_is_down_stops_nothing_and_gets_everything_late
 async def test_letters_that_never_arrive_end(stage: OneService, mailbox: Mailbox) -> None:
     await confirmed(stage, mailbox)
     mailbox.answers = [Refused("smtp_550"), Delayed("smtp_451")]
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     await send_mail(stage)
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     async with stage.service.database.begin() as tx:
         await tx.execute(DELIVERIES.update().values(created_at=tx.wall() - timedelta(hours=49)))
     await send_mail(stage)
@@ -197,7 +197,7 @@ async def test_letters_that_never_arrive_end(stage: OneService, mailbox: Mailbox
 
 async def test_an_address_taken_back_meanwhile_gets_nothing(stage: OneService, mailbox: Mailbox) -> None:
     await confirmed(stage, mailbox)
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     await stage.call(BEN, "PUT", "/v1/me/contact", contact(None))
     await send_mail(stage)
     assert mailbox.letters == []
@@ -211,10 +211,10 @@ async def test_no_address_and_no_name_stands_in_a_log_or_an_event(
     await stage.call(BEN, "PUT", "/v1/me/contact", contact(name="Benedict Secretname"))
     await send_mail(stage)
     await stage.call(BEN, "POST", "/v1/me/contact/confirm", {"code": code_in(mailbox)})
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     mailbox.answers = [Delayed("smtp_unreachable")]
     await send_mail(stage)
-    story = Story()
+    story = TraceContext()
     await stage.hear(story.created())
     thread = (await stage.call(BEN, "GET", f"/v1/conversations?contract_id={story.contract_id}")).json()["data"][0]
     await stage.call(BEN, "POST", f"/v1/conversations/{thread['id']}/messages", {"text": "hi"})

@@ -5,14 +5,14 @@ from skillscoop_messages.ids import new_id
 from skillscoop_notifications.tables import STREAM_ITEMS
 
 from tests.integration.notifications.conftest import listening
-from tests.integration.notifications.story import ADA, SUE, Story
+from tests.integration.notifications.story import ADA, SUE, TraceContext
 from tests.support.one_service import OneService
 
 TEAM = ("support",)
 
 
-async def opened(stage: OneService, story: Story) -> str:
-    """The conversation of the story's contract."""
+async def opened(stage: OneService, story: TraceContext) -> str:
+    """The conversation of the trace's contract."""
     await stage.hear(story.created())
     return str((await stage.call(ADA, "GET", "/v1/conversations")).json()["data"][0]["id"])
 
@@ -22,7 +22,7 @@ async def test_an_assignment_without_the_role_opens_nothing(stage: OneService) -
     When they ask for the chat and its messages, write, mark as read, or list conversations and notices
     Then they are a stranger everywhere; with the role they read.
     """
-    story = Story()
+    story = TraceContext()
     thread = await opened(stage, story)
     await stage.hear(story.assigned(new_id("dsp"), SUE))
 
@@ -46,7 +46,7 @@ async def test_a_stream_without_the_role_hears_nothing_of_a_case(stage: OneServi
     When a party writes
     Then only the stream with the role says so.
     """
-    story = Story()
+    story = TraceContext()
     thread = await opened(stage, story)
     await stage.hear(story.assigned(new_id("dsp"), SUE))
     ticket = (await stage.call(SUE, "POST", "/v1/stream/tickets")).json()["ticket"]
@@ -69,7 +69,7 @@ async def test_who_no_longer_works_on_a_case_hears_nothing_that_was_said_meanwhi
     When she comes back with the last id she saw after the case was taken from her
     Then her stream passes over all of them, and says what is hers.
     """
-    story, dispute = Story(), new_id("dsp")
+    story, dispute = TraceContext(), new_id("dsp")
     thread = await opened(stage, story)
     await stage.hear(story.assigned(dispute, SUE), 1)
     async with stage.service.database.read() as tx:
@@ -80,7 +80,7 @@ async def test_who_no_longer_works_on_a_case_hears_nothing_that_was_said_meanwhi
         )[0]["last"]
     await stage.call(ADA, "POST", f"/v1/conversations/{thread}/messages", {"text": "While she worked"})
     await stage.hear(story.assigned(dispute, None), 2)
-    another = Story()
+    another = TraceContext()
     await stage.hear(another.created())
     await stage.hear(another.assigned(new_id("dsp"), SUE))
 

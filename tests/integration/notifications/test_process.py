@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx2
 from skillscoop_messages.envelope import encode
 from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 from skillscoop_messages.transport.embedded import EmbeddedTransport
 
 from tests.integration.notifications.conftest import envelope
-from tests.integration.notifications.story import BEN, NOON, Story
+from tests.integration.notifications.story import BEN, NOON, TraceContext
 from tests.support.identity import Issuer
 from tests.support.ports import free_port
 
@@ -77,6 +77,6 @@ async def say(bus: Path) -> None:
     """Another service says that a milestone is funded."""
     transport = EmbeddedTransport(bus, SUBSCRIPTIONS.values())
     await transport.open()
-    told = envelope(Story().funded(), 1, NOON)
-    assert await transport.publish([Wire(told.id, told.type, told.data.subject, encode(told))]) == {told.id}
+    told = envelope(TraceContext().funded(), 1, NOON)
+    assert await transport.publish([RawMessage(told.id, told.type, told.data.subject, encode(told))]) == {told.id}
     await transport.close()

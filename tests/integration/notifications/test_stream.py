@@ -11,12 +11,12 @@ from skillscoop_notifications.main import build
 from skillscoop_notifications.tables import STREAM_ITEMS, STREAM_TICKETS
 
 from tests.integration.notifications.conftest import Mailbox, deliver, envelope, listening
-from tests.integration.notifications.story import ADA, BEN, EVE, NOON, Story
+from tests.integration.notifications.story import ADA, BEN, EVE, NOON, TraceContext
 from tests.support.one_service import OneService
 
 
 async def test_a_listener_hears_of_notices_messages_and_objects(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     async with listening(stage, BEN) as stream:
         assert stream.status == 200
         await stage.hear(story.funded())
@@ -36,7 +36,7 @@ async def test_a_listener_hears_of_notices_messages_and_objects(stage: OneServic
 
 
 async def test_what_is_written_reaches_both_and_nobody_else(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     await stage.hear(story.created())
     thread = (await stage.call(ADA, "GET", "/v1/conversations")).json()["data"][0]["id"]
     async with listening(stage, ADA) as ada, listening(stage, BEN) as ben, listening(stage, EVE) as eve:
@@ -48,7 +48,7 @@ async def test_what_is_written_reaches_both_and_nobody_else(stage: OneService) -
 
 
 async def test_a_cut_stream_goes_on_without_loss_or_double(stage: OneService) -> None:
-    story = Story()
+    story = TraceContext()
     told = [envelope(story.funded(), number, NOON) for number in range(1, 31)]
     async with listening(stage, ADA) as first:
         await deliver(stage, told[:5])
@@ -66,7 +66,7 @@ async def test_a_cut_stream_goes_on_without_loss_or_double(stage: OneService) ->
 
 
 async def test_many_writers_leave_no_gap_and_nothing_out_of_order(stage: OneService) -> None:
-    stories = [Story() for _ in range(8)]
+    stories = [TraceContext() for _ in range(8)]
     async with listening(stage, ADA) as stream:
         await asyncio.gather(*(deliver(stage, [envelope(one.funded(), 1, NOON)]) for one in stories))
         events = await stream.until(24)
@@ -76,7 +76,7 @@ async def test_many_writers_leave_no_gap_and_nothing_out_of_order(stage: OneServ
 async def test_what_another_process_told_is_heard_too(stage: OneService, mailbox: Mailbox) -> None:
     worker = build(stage.service.settings, clocks=stage.service.clocks, transport=stage.service.transport)  # type: ignore[arg-type]
     async with stage.service.resources[0], listening(stage, BEN) as stream:
-        told = envelope(Story().funded(), 1, NOON)
+        told = envelope(TraceContext().funded(), 1, NOON)
         await deliver(OneService(worker, stage.client, stage.issuer, stage.elapsed), [told])
         assert len(await stream.until(3)) == 3
     await worker.database.close()
@@ -87,7 +87,7 @@ async def test_a_ticket_opens_one_stream_once(stage: OneService) -> None:
     assert answer.status_code == 201
     other = await stage.call(BEN, "POST", "/v1/stream/tickets", key="same")
     assert other.json()["ticket"] != answer.json()["ticket"]
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
 
     query = f"ticket={answer.json()['ticket']}&last_event_id={answer.json()['last_event_id']}"
     async with listening(stage, None, query) as stream:
@@ -110,14 +110,14 @@ async def test_a_ticket_not_used_in_time_is_worth_nothing(stage: OneService) -> 
 
 @pytest.mark.parametrize("last_id", ["999", "-1", "nonsense", "9" * 30])
 async def test_an_id_that_was_never_given_resets(stage: OneService, last_id: str) -> None:
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
     async with listening(stage, BEN, f"last_event_id={last_id}") as stream:
         assert await stream.until(1) == [("reset", 3, {})]
 
 
 async def test_after_a_day_a_stream_resets_and_goes_on_from_now(stage: OneService) -> None:
-    await stage.hear(Story().funded())
-    await stage.hear(Story().funded())
+    await stage.hear(TraceContext().funded())
+    await stage.hear(TraceContext().funded())
     async with stage.service.database.begin() as tx:
         old = STREAM_ITEMS.c.position <= 3
         await tx.execute(STREAM_ITEMS.update().where(old).values(created_at=tx.wall() - timedelta(hours=24, minutes=5)))
@@ -125,7 +125,7 @@ async def test_after_a_day_a_stream_resets_and_goes_on_from_now(stage: OneServic
         assert [id_ for _, id_, _ in await fresh.until(3)] == [4, 5, 6]
     async with listening(stage, BEN, last_id=1) as stale:
         assert await stale.until(1) == [("reset", 6, {})]
-        await stage.hear(Story().funded())
+        await stage.hear(TraceContext().funded())
         assert [id_ for _, id_, _ in await stale.until(4)] == [6, 7, 8, 9]
 
     async with stage.service.database.begin() as tx:

@@ -171,7 +171,7 @@ class Desk:
         return account
 
     async def work(self) -> int:
-        """Let everything run that is due: operations, looks, alarms. How many calls that were."""
+        """Let everything run that is due: operations, looks, timers. How many calls that were."""
         total = 0
         while True:
             ran = 0

@@ -6,7 +6,7 @@ import pytest
 from skillscoop_messages.events import payments
 from skillscoop_messages.events.contracts import FeeRule
 from skillscoop_messages.events.payments import SettlementBlocked, SettlementCompleted
-from skillscoop_messages.later import waiting
+from skillscoop_messages.scheduled import waiting
 
 from tests.integration.payments.desk import GRACE, OLGA, Desk
 

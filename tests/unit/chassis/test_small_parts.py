@@ -12,7 +12,7 @@ from skillscoop_chassis.http.paging import PageParams, open_cursor
 from skillscoop_chassis.http.paths import any_matcher, matcher
 from skillscoop_chassis.http.problems import PROBLEM_CODES, Problem, invalid_fields, register_codes
 from skillscoop_chassis.telemetry import HIDDEN, add_story, redact, set_up_logging
-from skillscoop_messages.context import Story, story
+from skillscoop_messages.context import TraceContext, trace_context
 
 SECRETS = {
     "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
@@ -50,11 +50,11 @@ def test_ids_and_amounts_stay_readable() -> None:
 
 
 def test_logs_belong_to_their_story() -> None:
-    standing = story.set(Story("cor-1", causation_id="msg-1", request_id="req-1"))
+    standing = trace_context.set(TraceContext("cor-1", causation_id="msg-1", request_id="req-1"))
     try:
         shown = add_story(None, "info", {"event": "x"})
     finally:
-        story.reset(standing)
+        trace_context.reset(standing)
 
     assert shown == {"event": "x", "correlation_id": "cor-1", "message_id": "msg-1", "request_id": "req-1"}
 
@@ -120,12 +120,12 @@ def test_cursors_carry_any_sort_value(sort: Any) -> None:
 def test_logs_are_one_line_without_secrets(form: Literal["json", "pretty"], capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    standing = story.set(Story("cor-1", request_id="req-1"))
+    standing = trace_context.set(TraceContext("cor-1", request_id="req-1"))
     try:
         set_up_logging("payments", form)
         logging.getLogger("x").info("paid by %s\nwith more", "ada@mail.example", extra={"amount": 5, "api_key": "k"})
     finally:
-        story.reset(standing)
+        trace_context.reset(standing)
         root.handlers[:], level = before
         root.setLevel(level)
     told = capsys.readouterr().err

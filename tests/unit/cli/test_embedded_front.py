@@ -3,7 +3,7 @@
 import pytest
 from fastapi import APIRouter, FastAPI
 from skillscoop_cli.embedded.dispatch import compiled, owner_of, paths_of
-from skillscoop_cli.embedded.joined import merge_metrics, merge_openapi
+from skillscoop_cli.embedded.merged import merge_metrics, merge_openapi
 
 
 def _app(*paths: str) -> FastAPI:

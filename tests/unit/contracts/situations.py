@@ -35,7 +35,7 @@ from skillscoop_contracts.domain.policy import first_policy
 from skillscoop_contracts.domain.terms import Line, Terms, terms_hash
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
-LATER = NOW + timedelta(days=30)
+SCHEDULED = NOW + timedelta(days=30)
 """When every clock has run out."""
 
 POLICY = first_policy()

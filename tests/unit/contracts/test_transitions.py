@@ -37,9 +37,9 @@ from skillscoop_contracts.domain.table import APPLICATIONS, TRANSITIONS, Fact
 from skillscoop_contracts.domain.transition import Transition, nothing, settles
 from skillscoop_contracts.publish import BUILDERS, TOLD_TO_NOBODY, events_of
 from skillscoop_contracts.usecases import TIMERS, timer_of
-from skillscoop_messages.later import MoneyAlarm
+from skillscoop_messages.scheduled import MoneyTimer
 
-from tests.unit.contracts.situations import EVERYBODY, LATER, commands, other_events, situations
+from tests.unit.contracts.situations import EVERYBODY, SCHEDULED, commands, other_events, situations
 
 ACCEPTED, ALREADY = "accepted", "already so"
 
@@ -153,7 +153,7 @@ def state_after(contract: Contract, milestone: Milestone, command: Any) -> str:
 def outcome(contract: Contract, command: Any) -> tuple[str, list[Any]]:
     """What really comes out, and the facts."""
     try:
-        facts = decide(contract, command, LATER)
+        facts = decide(contract, command, SCHEDULED)
     except Forbidden:
         return "forbidden", []
     except IllegalTransition:
@@ -193,7 +193,7 @@ def faults(kind: type[Any]) -> Iterator[str]:
             phases.add(contract.phase)
         if found != ACCEPTED:
             continue
-        after = evolve(contract, facts, LATER)
+        after = evolve(contract, facts, SCHEDULED)
         then = after.milestones[0].state
         if row.kind == "event" and then != (must := state_after(contract, milestone, command)):
             yield f"{contract.phase}, {milestone.state}, {command}: {then} instead of {must}"
@@ -296,7 +296,7 @@ def test_accepted_facts_change_versions_by_one_and_never_hold_more_than_the_pric
         found, facts = outcome(contract, command)
         if found != ACCEPTED:
             continue
-        after = evolve(contract, facts, LATER)
+        after = evolve(contract, facts, SCHEDULED)
         held = after.milestones[0]
         assert 0 <= held.held <= held.amount
         # A revision that has another milestone in its place puts this one last, dropped.
@@ -311,8 +311,8 @@ def test_a_decision_settles_what_its_dispute_froze(state: str) -> None:
         if contract.phase != "active" or milestone.state != state:
             continue
         command = SettleDispute(By("support", "sam"), "dsp_1", 1, (("ms_1", 5_000),), {"ms_1": "stl_2"})
-        facts = decide(contract, command, LATER)
-        after = evolve(contract, facts, LATER).milestones[0]
+        facts = decide(contract, command, SCHEDULED)
+        after = evolve(contract, facts, SCHEDULED).milestones[0]
         if milestone.frozen_by:
             assert (after.state, after.frozen_by) == ("settling", ())
             assert after.settlement is not None
@@ -326,7 +326,7 @@ def test_a_decision_that_leads_where_its_row_does_not_is_an_error() -> None:
     for contract, milestone, command in CASES[Release]:
         found, facts = outcome(contract, command)
         if found == ACCEPTED and milestone.state == "funded":
-            after = evolve(contract, facts, LATER)
+            after = evolve(contract, facts, SCHEDULED)
             with pytest.raises(OutsideTable):
                 check_path(Submit(command.by, "ms_1", "Done"), contract, after)
 
@@ -359,7 +359,7 @@ def test_timers_wait_under_names_that_never_change() -> None:
 
 def test_a_timer_that_may_settle_waits_while_the_service_is_behind() -> None:
     settling = {timer_of(kind) for kind, row in TRANSITIONS.items() if row.kind == "timer" and settles(row)}
-    assert {name for name, handler in TIMERS.items() if isinstance(handler, MoneyAlarm)} == settling
+    assert {name for name, handler in TIMERS.items() if isinstance(handler, MoneyTimer)} == settling
     assert settles(TRANSITIONS[Release])
     assert settles(TRANSITIONS[SettleDispute])
     assert not settles(TRANSITIONS[AutoComplete])

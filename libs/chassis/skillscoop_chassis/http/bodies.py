@@ -36,7 +36,7 @@ class Disconnected(Exception):
 
 
 @dataclass(slots=True)
-class Facts:
+class RequestContext:
     """What the edge knows about a request; routes reach it through `facts(request)`."""
 
     request_id: str
@@ -99,10 +99,10 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def counted(receive: Receive, limit: int, facts: Facts) -> Receive:
+def counted(receive: Receive, limit: int, request_context: RequestContext) -> Receive:
     """A receive that lets an upload stream through, hashing it, and raises Problem (413) past `limit` bytes."""
     size = 0
-    facts.digest = hashlib.sha256()
+    request_context.digest = hashlib.sha256()
 
     async def count() -> Message:
         nonlocal size
@@ -111,7 +111,7 @@ def counted(receive: Receive, limit: int, facts: Facts) -> Receive:
             size += len(message.get("body", b""))
             if size > limit:
                 raise _too_large()
-            facts.digest.update(message.get("body", b""))
+            request_context.digest.update(message.get("body", b""))
         return message
 
     return count
@@ -190,7 +190,7 @@ def rule_for(scope: Scope, rules: Sequence[tuple[Any, BodyRule]], default: BodyR
     return default
 
 
-async def checked_receive(scope: Scope, receive: Receive, rule: BodyRule, facts: Facts) -> Receive:
+async def checked_receive(scope: Scope, receive: Receive, rule: BodyRule, request_context: RequestContext) -> Receive:
     """Check the body as its path wants it and return the receive for the application.
 
     Raises Problem 400, 413, 415, and Disconnected.
@@ -200,11 +200,11 @@ async def checked_receive(scope: Scope, receive: Receive, rule: BodyRule, facts:
     if header(scope, b"content-encoding") not in (None, b"identity"):
         raise Problem("media_type_unsupported", "Compressed bodies are not accepted.")
     if rule.kind == "upload" and media_type(scope) == "multipart/form-data":
-        return counted(receive, rule.limit, facts)
-    facts.body = await read_all(receive, min(rule.limit, BODY_LIMIT) if rule.kind == "upload" else rule.limit)
-    if rule.kind != "raw" and facts.body:
+        return counted(receive, rule.limit, request_context)
+    request_context.body = await read_all(receive, min(rule.limit, BODY_LIMIT) if rule.kind == "upload" else rule.limit)
+    if rule.kind != "raw" and request_context.body:
         if media_type(scope) != "application/json":
             raise Problem("media_type_unsupported", "Send application/json.")
-        check_json(facts.body)
-        facts.is_json = True
-    return replayed(facts.body, receive)
+        check_json(request_context.body)
+        request_context.is_json = True
+    return replayed(request_context.body, receive)

@@ -12,14 +12,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from skillscoop_messages.context import Story, story
+from skillscoop_messages.context import TraceContext, trace_context
 from skillscoop_messages.ids import new_message_id
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skillscoop_chassis.health import HttpMetrics
-from skillscoop_chassis.http.bodies import BodyRule, Disconnected, Facts, checked_receive, header, rule_for
+from skillscoop_chassis.http.bodies import BodyRule, Disconnected, RequestContext, checked_receive, header, rule_for
 from skillscoop_chassis.http.cors import Cors
 from skillscoop_chassis.http.paths import any_matcher, matcher
 from skillscoop_chassis.http.problems import Problem, not_found, unavailable
@@ -38,12 +38,12 @@ FOR_BROWSERS = (
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_FACTS = "skillscoop"
+_CONTEXT = "skillscoop"
 
 
-def facts(request: Request) -> Facts:
+def request_context(request: Request) -> RequestContext:
     """What the edge learned about this request."""
-    found: Facts = request.scope[_FACTS]
+    found: RequestContext = request.scope[_CONTEXT]
     return found
 
 
@@ -85,10 +85,10 @@ class Edge:
         sent_id = header(scope, b"x-request-id")
         trace = header(scope, b"traceparent")
         request_id = sent_id.decode() if sent_id and _REQUEST_ID.fullmatch(sent_id) else new_message_id()
-        known = Facts(request_id)
-        scope[_FACTS] = known
-        standing = story.set(
-            Story(
+        known = RequestContext(request_id)
+        scope[_CONTEXT] = known
+        standing = trace_context.set(
+            TraceContext(
                 correlation_id=request_id,
                 traceparent=trace.decode() if trace and _TRACEPARENT.fullmatch(trace) else None,
                 request_id=request_id,
@@ -124,10 +124,10 @@ class Edge:
             answer = self._answer_to(error, scope, known)
             await answer(scope, receive, send_marked)
         finally:
-            story.reset(standing)
+            trace_context.reset(standing)
             self._metrics.observe(scope, status or 500, time.perf_counter() - began)
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send, known: Facts) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, known: RequestContext) -> None:
         await self._authenticate(scope, known)
         if "\x00" in scope["path"]:
             raise not_found()
@@ -136,7 +136,7 @@ class Edge:
         rule = rule_for(scope, self._rules, self._default) if self._rules else self._default
         await self._app(scope, await checked_receive(scope, receive, rule, known), send)
 
-    async def _authenticate(self, scope: Scope, known: Facts) -> None:
+    async def _authenticate(self, scope: Scope, known: RequestContext) -> None:
         sent = [value for key, value in scope["headers"] if key == b"authorization"]
         public = self._public(scope)
         scheme, _, token = sent[0].partition(b" ") if len(sent) == 1 else (b"", b"", b"")
@@ -154,7 +154,7 @@ class Edge:
             LOG.info("token refused: %s", error)
             raise _unauthenticated() from error
 
-    def _answer_to(self, error: Exception, scope: Scope, known: Facts) -> Response:
+    def _answer_to(self, error: Exception, scope: Scope, known: RequestContext) -> Response:
         return problem_for(error, self._database).response(scope["path"][:512], known.request_id)
 
 
@@ -177,9 +177,9 @@ def problem_for(error: BaseException, database: SqlDatabase) -> Problem:
 
 def problem_response(request: Request, problem: Problem) -> Response:
     """`problem` as the answer to `request`."""
-    return problem.response(request.scope["path"][:512], facts(request).request_id)
+    return problem.response(request.scope["path"][:512], request_context(request).request_id)
 
 
 def scope_facts(scope: Scope) -> Any:
     """The facts of a scope, None outside the edge."""
-    return scope.get(_FACTS)
+    return scope.get(_CONTEXT)

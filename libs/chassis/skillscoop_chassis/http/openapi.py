@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from skillscoop_chassis.http.examples import add_examples
 from skillscoop_chassis.http.match import MATCH, MATCH_OPTIONAL, MATCH_REQUIRED, MATCH_UNUSED
 from skillscoop_chassis.http.problems import PROBLEM_CONTENT, PROBLEM_SCHEMA, documented
-from skillscoop_chassis.http.work import money_transaction, transaction
+from skillscoop_chassis.http.requests import money_transaction, transaction
 
 _KEY = {
     "name": "Idempotency-Key",

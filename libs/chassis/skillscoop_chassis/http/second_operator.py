@@ -17,7 +17,7 @@ from skillscoop_chassis.sql.database import for_update
 from skillscoop_chassis.tables import SECOND_OPERATOR
 
 if TYPE_CHECKING:
-    from skillscoop_chassis.http.work import Work
+    from skillscoop_chassis.http.requests import WritingRequest
     from skillscoop_chassis.sql.database import SqlTransaction
 
 WAITS = timedelta(hours=24)
@@ -43,7 +43,7 @@ def _fingerprint(body: bytes) -> str:
     return hashlib.sha256(json.dumps(json.loads(body or b"{}"), sort_keys=True).encode()).hexdigest()
 
 
-async def second_operator(work: Work, tx: SqlTransaction) -> Confirmed | Response:
+async def second_operator(work: WritingRequest, tx: SqlTransaction) -> Confirmed | Response:
     """What to do with this call: `Confirmed` to go on, or the 202 to answer with.
 
     Raises Problem second_operator_differs (409) when the same operator asks again, or asks for something else, within

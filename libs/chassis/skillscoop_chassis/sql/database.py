@@ -15,7 +15,7 @@ from skillscoop_messages import outbox
 from skillscoop_messages.clock import Clocks, uninterrupted
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.ids import new_message_id
-from skillscoop_messages.tables import LATER
+from skillscoop_messages.tables import SCHEDULED
 
 from skillscoop_chassis.sql.causes import means_away, means_conflict, means_slow
 from skillscoop_chassis.sql.connections import Connections, Dialect, Taken
@@ -24,7 +24,7 @@ from skillscoop_chassis.sql.engines import Layer, open_connections
 if TYPE_CHECKING:
     from skillscoop_messages.database import Transaction
     from skillscoop_messages.outbox import Draft
-    from skillscoop_messages.transport.base import Wire
+    from skillscoop_messages.transport.base import RawMessage
 
 LOG = logging.getLogger(__name__)
 Selecting = TypeVar("Selecting", bound=sa.Select[Any])
@@ -37,7 +37,7 @@ MOST_SKEW = timedelta(seconds=5)
 
 _SERVER_TIME = sa.text("SELECT clock_timestamp() AS moment").columns(moment=UtcDateTime())
 PROBE = "readiness"
-_PROBE = sa.insert(LATER).values(
+_PROBE = sa.insert(SCHEDULED).values(
     subscriber=sa.bindparam("name"),
     message_id=sa.bindparam("key"),
     kind="probe",
@@ -45,8 +45,8 @@ _PROBE = sa.insert(LATER).values(
     due_at=sa.bindparam("now"),
     first_at=sa.bindparam("now"),
 )
-_PROBE_GONE = sa.delete(LATER).where(
-    LATER.c.subscriber == sa.bindparam("name"), LATER.c.message_id == sa.bindparam("key")
+_PROBE_GONE = sa.delete(SCHEDULED).where(
+    SCHEDULED.c.subscriber == sa.bindparam("name"), SCHEDULED.c.message_id == sa.bindparam("key")
 )
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
@@ -142,7 +142,7 @@ class SqlTransaction:
         """Run `hook()` once the commit is certain. When it fails, that is logged and goes no further."""
         self._after.append(hook)
 
-    async def complete(self) -> Callable[[], list[Wire]] | None:
+    async def complete(self) -> Callable[[], list[RawMessage]] | None:
         """Run the hooks before the commit and write the recorded events to the outbox.
 
         What is returned gives them encoded, after the commit.
@@ -174,7 +174,7 @@ class SqlDatabase:
         connections: Connections,
         service: str,
         clocks: Clocks,
-        after_flush: Callable[[list[Wire]], None] | None = None,
+        after_flush: Callable[[list[RawMessage]], None] | None = None,
     ) -> None:
         self.service = service
         self.clocks = clocks
@@ -206,11 +206,11 @@ class SqlDatabase:
         except BaseException:
             await self._connections.rollback(taken)
             raise
-        wires = recorded() if recorded is not None else []
+        raws = recorded() if recorded is not None else []
         await self._connections.release(taken)
         tx.announce()
-        if wires and self.after_flush is not None:
-            self.after_flush(wires)
+        if raws and self.after_flush is not None:
+            self.after_flush(raws)
 
     def read(self) -> AbstractAsyncContextManager[SqlTransaction]:
         """A reading block; a write inside is an error of the database, and nothing is ever committed."""
@@ -283,7 +283,7 @@ def open_database(
     url: str,
     service: str,
     clocks: Clocks,
-    after_flush: Callable[[list[Wire]], None] | None = None,
+    after_flush: Callable[[list[RawMessage]], None] | None = None,
     *,
     pool: int = 8,
     layer: Layer = "direct",

@@ -4,15 +4,14 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from sqlalchemy import RowMapping, select
 
-from skillscoop_messages import inbox, later
+from skillscoop_messages import inbox, scheduled
 from skillscoop_messages.consumer import suspects
+from skillscoop_messages.consumer.delivered import DeliveredMessage, FailedMessage
 from skillscoop_messages.consumer.subscriber import (
     Decode,
     Observe,
@@ -23,10 +22,10 @@ from skillscoop_messages.consumer.subscriber import (
     tidy,
 )
 from skillscoop_messages.database import Database
-from skillscoop_messages.envelope import Envelope, decode
+from skillscoop_messages.envelope import decode
 from skillscoop_messages.errors import Hold, MessageError, TransportError
 from skillscoop_messages.tables import INBOX
-from skillscoop_messages.transport.base import BATCH, DEAD, Cancel, Subscription, Transport, Wire
+from skillscoop_messages.transport.base import BATCH, DEAD, Cancel, RawMessage, Subscription, Transport
 from skillscoop_messages.transport.waiting import finished, raise_if_cancelled
 
 logger = logging.getLogger(__name__)
@@ -42,27 +41,10 @@ SETTLE_SECONDS = 12.0
 """For how long batches in hand may be finished when the consumer stops."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A delivered message that could be read."""
-
-    wire: Wire
-    envelope: Envelope[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """A delivered message that could not be handled."""
-
-    wire: Wire
-    error: Exception
-    correlation_id: str | None = None
-
-
 class _HandlerFailed(Exception):
     """Carries which message of a batch its handler failed on."""
 
-    def __init__(self, message: _Message, error: Exception) -> None:
+    def __init__(self, message: DeliveredMessage, error: Exception) -> None:
         super().__init__(str(error))
         self.message = message
         self.error = error
@@ -100,7 +82,7 @@ class Consumer:
         self._observe = observe
         self._patience = patience.total_seconds()
         self._away: dict[str, str] = {}
-        self._calm_since: datetime | None = None
+        self._caught_up_since: datetime | None = None
         self._stopping = False
         self._suspected = asyncio.Event()
 
@@ -118,7 +100,7 @@ class Consumer:
                 cancels.append(await self._transport.subscribe(subscription, partial(self.take, subscriber)))
                 cancels.append(await self._transport.subscribe(dead, partial(self.take_dead, subscriber)))
             for looks in itertools.count():
-                await self.look_around()
+                await self.check_lag()
                 if looks % LOOKS_PER_PURGE == 0:
                     await self.forget_old_marks()
                 await self.try_suspects()
@@ -127,30 +109,30 @@ class Consumer:
                 await self._wait_for_suspects(WATCH_EVERY)
         finally:
             self._stopping = True
-            self._calm_since = None
+            self._caught_up_since = None
             await finished(SETTLE_SECONDS, [asyncio.ensure_future(cancel()) for cancel in cancels])
 
     def trouble(self) -> str | None:
         """Why messages are not being handled just now, or None."""
         return next((f"{name}: {why}" for name, why in self._away.items()), None)
 
-    def calm_since(self) -> datetime | None:
+    def caught_up_since(self) -> datetime | None:
         """Since when (business time) this process is connected and not behind; None while it is not."""
-        return self._calm_since
+        return self._caught_up_since
 
-    async def look_around(self) -> None:
+    async def check_lag(self) -> None:
         """Note whether all is well: connected, database there, no more waiting than one batch takes away."""
         try:
             ours = {one.name for one in self.subscribers}
             behind = any(count > BATCH for name, count in (await self._transport.backlog()).items() if name in ours)
             if self._transport.trouble() or self._away or behind:
-                self._calm_since = None
-            elif self._calm_since is None:
+                self._caught_up_since = None
+            elif self._caught_up_since is None:
                 async with self._database.read() as tx:
-                    self._calm_since = tx.now()
+                    self._caught_up_since = tx.now()
         except Exception as error:
-            self._calm_since = None
-            logger.warning("cannot tell whether messages wait: %s", later.error_text(error))
+            self._caught_up_since = None
+            logger.warning("cannot tell whether messages wait: %s", scheduled.error_text(error))
 
     async def forget_old_marks(self) -> int:
         """Delete inbox marks older than 30 days, except those of subscribers that move money; how many.
@@ -165,19 +147,19 @@ class Consumer:
                 async with self._database.begin() as tx:
                     forgotten += await inbox.purge(tx, subscriber.name, tx.wall() - MARKS_KEPT)
             except Exception as error:
-                logger.warning("old marks of %s stay: %s", subscriber.name, later.error_text(error))
+                logger.warning("old marks of %s stay: %s", subscriber.name, scheduled.error_text(error))
         return forgotten
 
-    async def take(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
+    async def take(self, subscriber: Subscriber, raws: Sequence[RawMessage]) -> None:
         """Handle one delivered batch. Returning means every message took effect, was one before, or is kept for later.
 
         Raises Hold when the database stayed away for longer than a broker waits for an acknowledgement.
         """
-        await self._insist(subscriber.name, partial(self._settle, subscriber, [tidy(wire) for wire in wires]))
+        await self._insist(subscriber.name, partial(self._settle, subscriber, [tidy(raw) for raw in raws]))
 
-    async def take_dead(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
+    async def take_dead(self, subscriber: Subscriber, raws: Sequence[RawMessage]) -> None:
         """Keep what the transport itself gave up on, unless it did take effect, to be tried alone."""
-        await self._insist(subscriber.name, partial(self._suspect, subscriber, [tidy(wire) for wire in wires]))
+        await self._insist(subscriber.name, partial(self._suspect, subscriber, [tidy(raw) for raw in raws]))
         self._suspected.set()
 
     async def _insist(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -191,11 +173,11 @@ class Consumer:
             try:
                 await work()
             except Exception as error:
-                why = later.error_text(error)
+                why = scheduled.error_text(error)
                 if self._away.get(name) != why:
                     logger.warning("%s waits: %s", name, why)
                 self._away[name] = why
-                self._calm_since = None
+                self._caught_up_since = None
                 if self._stopping:
                     raise TransportError(f"{name} stops; {why}") from error
                 if loop.time() + pause > give_back_at:
@@ -214,16 +196,16 @@ class Consumer:
                 async with self._database.begin() as tx:
                     await tx.all(select(INBOX.c.message_id).limit(1))
             except Exception as error:
-                self._away[name] = later.error_text(error)
+                self._away[name] = scheduled.error_text(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 self._away.pop(name, None)
                 return
 
-    async def _settle(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
-        messages, failures = self._read(wires)
-        suspects: list[_Message] = []
+    async def _settle(self, subscriber: Subscriber, raws: Sequence[RawMessage]) -> None:
+        messages, failures = self._read(raws)
+        suspects: list[DeliveredMessage] = []
         while messages:
             try:
                 await self._handle_together(subscriber, messages)
@@ -246,27 +228,27 @@ class Consumer:
         if failures:
             await self._keep(subscriber, failures)
 
-    def _read(self, wires: Sequence[Wire]) -> tuple[list[_Message], list[_Failure]]:
+    def _read(self, raws: Sequence[RawMessage]) -> tuple[list[DeliveredMessage], list[FailedMessage]]:
         """Decode; by subject, so that batches lock roots in one order and one root's messages stand together."""
-        messages: list[_Message] = []
-        failures: list[_Failure] = []
-        for wire in sorted(wires, key=lambda one: one.subject):
+        messages: list[DeliveredMessage] = []
+        failures: list[FailedMessage] = []
+        for raw in sorted(raws, key=lambda one: one.subject):
             try:
-                messages.append(_Message(wire, self._decode(wire.body)))
+                messages.append(DeliveredMessage(raw, self._decode(raw.body)))
             except Exception as error:
-                failures.append(_Failure(wire, error))
+                failures.append(FailedMessage(raw, error))
         return messages, failures
 
-    async def _handle_together(self, subscriber: Subscriber, messages: Sequence[_Message]) -> None:
+    async def _handle_together(self, subscriber: Subscriber, messages: Sequence[DeliveredMessage]) -> None:
         async with self._database.begin() as tx:
-            new = await inbox.first_times(tx, subscriber.name, [one.wire.id for one in messages])
+            new = await inbox.first_times(tx, subscriber.name, [one.raw.id for one in messages])
             handled = len(new)
             for message in messages:
-                first = message.wire.id in new
-                new.discard(message.wire.id)
+                first = message.raw.id in new
+                new.discard(message.raw.id)
                 try:
                     if first:
-                        await handle_message(tx, subscriber, message.wire.id, message.envelope)
+                        await handle_message(tx, subscriber, message.raw.id, message.envelope)
                     else:
                         await handle_again(tx, subscriber, message.envelope)
                 except Exception as error:
@@ -275,7 +257,7 @@ class Consumer:
         if handled < len(messages):
             self._observe("duplicate", subscriber.name, len(messages) - handled)
 
-    async def _handle_each(self, subscriber: Subscriber, messages: Sequence[_Message]) -> list[_Failure]:
+    async def _handle_each(self, subscriber: Subscriber, messages: Sequence[DeliveredMessage]) -> list[FailedMessage]:
         """One transaction for each; those that fail come back."""
         failures = []
         for message in messages:
@@ -293,45 +275,47 @@ class Consumer:
                     await asyncio.sleep(0.01 * 2**conflict)
         return failures
 
-    async def _keep(self, subscriber: Subscriber, failures: Sequence[_Failure]) -> None:
+    async def _keep(self, subscriber: Subscriber, failures: Sequence[FailedMessage]) -> None:
         """Store what failed, then it may be acknowledged: a poison message never blocks its queue."""
         parked = 0
         async with self._database.begin() as tx:
             for failure in failures:
-                verdict = later.judge(
+                verdict = scheduled.judge(
                     failure.error,
                     subscriber.retry,
-                    message_id=failure.wire.id,
+                    message_id=failure.raw.id,
                     attempts=0,
                     first_at=tx.wall(),
                     now=tx.wall(),
                     wall=tx.wall(),
                 )
                 parked += verdict.reason is not None
-                text = later.error_text(failure.error)
-                await later.postpone_message(tx, subscriber.name, failure.wire, failure.correlation_id, verdict, text)
+                text = scheduled.error_text(failure.error)
+                await scheduled.postpone_message(
+                    tx, subscriber.name, failure.raw, failure.correlation_id, verdict, text
+                )
                 logger.log(
                     logging.ERROR if verdict.reason else logging.WARNING,
                     "%s could not handle %s %s: %s",
                     subscriber.name,
-                    failure.wire.type,
-                    failure.wire.id,
+                    failure.raw.type,
+                    failure.raw.id,
                     text,
                 )
         self._observe("postponed", subscriber.name, len(failures) - parked)
         self._observe("parked", subscriber.name, parked)
         self._postponed()
 
-    async def _suspect(self, subscriber: Subscriber, wires: Sequence[Wire]) -> None:
+    async def _suspect(self, subscriber: Subscriber, raws: Sequence[RawMessage]) -> None:
         async with self._database.begin() as tx:
-            ids = [wire.id for wire in wires]
+            ids = [raw.id for raw in raws]
             known = select(INBOX.c.message_id).where(INBOX.c.subscriber == subscriber.name, INBOX.c.message_id.in_(ids))
             done = {row["message_id"] for row in await tx.all(known)}
-            for wire in wires:
-                if wire.id not in done:
-                    suspects.add(tx, subscriber.name, wire)
-        logger.error("%s: %d messages came back from the broker's dead queue", subscriber.name, len(wires))
-        self._observe("dead", subscriber.name, len(wires))
+            for raw in raws:
+                if raw.id not in done:
+                    suspects.add(tx, subscriber.name, raw)
+        logger.error("%s: %d messages came back from the broker's dead queue", subscriber.name, len(raws))
+        self._observe("dead", subscriber.name, len(raws))
 
     async def try_suspects(self) -> int:
         """Try what the transport gave up on, each alone, or park it when its process died at every try; how many.
@@ -344,7 +328,7 @@ class Consumer:
                 await self._try_alone(row)
                 tried += 1
         except Exception as error:
-            logger.warning("messages that came back wait: %s", later.error_text(error))
+            logger.warning("messages that came back wait: %s", scheduled.error_text(error))
         return tried
 
     async def _next_suspect(self) -> RowMapping | None:
@@ -366,14 +350,14 @@ class Consumer:
 
     async def _try_alone(self, row: RowMapping) -> None:
         subscriber = next(one for one in self.subscribers if one.name == row["subscriber"])
-        wire = Wire(row["message_id"], row["type"], row["subject"], bytes(row["body"]))
-        messages, failures = self._read([wire])
+        raw = RawMessage(row["message_id"], row["type"], row["subject"], bytes(row["body"]))
+        messages, failures = self._read([raw])
         for message in messages:
             try:
                 async with self._database.begin() as tx:
-                    new = await suspects.take(tx, row) and await inbox.first_times(tx, subscriber.name, [wire.id])
+                    new = await suspects.take(tx, row) and await inbox.first_times(tx, subscriber.name, [raw.id])
                     if new:
-                        await handle_message(tx, subscriber, wire.id, message.envelope)
+                        await handle_message(tx, subscriber, raw.id, message.envelope)
                     else:
                         await handle_again(tx, subscriber, message.envelope)
                 self._observe("handled" if new else "duplicate", subscriber.name, 1)
@@ -396,5 +380,5 @@ class Consumer:
         self._suspected.clear()
 
 
-def _failure(message: _Message, error: Exception) -> _Failure:
-    return _Failure(message.wire, error, message.envelope.correlation_id)
+def _failure(message: DeliveredMessage, error: Exception) -> FailedMessage:
+    return FailedMessage(message.raw, error, message.envelope.correlation_id)

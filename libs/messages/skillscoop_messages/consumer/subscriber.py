@@ -7,13 +7,13 @@ from hashlib import sha256
 from typing import Any
 
 from skillscoop_messages import asking
-from skillscoop_messages.context import Story, story
+from skillscoop_messages.context import TraceContext, trace_context
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.envelope import Envelope
 from skillscoop_messages.errors import Permanent
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.retry import RetryPolicy
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 
 MessageHandler = Callable[[Transaction, Envelope[Any]], Awaitable[None]]
 Decode = Callable[[bytes], Envelope[Any]]
@@ -39,13 +39,13 @@ def ignore(_outcome: str, _subscriber: str, _count: int) -> None:
 
 
 async def handle_message(tx: Transaction, subscriber: Subscriber, message_id: str, envelope: Envelope[Any]) -> None:
-    """Call the handler as part of the message's story: what it records is caused by this message.
+    """Call the handler as part of the message's trace: what it records is caused by this message.
 
     Raises Permanent for a message that has no business in this queue, before anybody acts on it.
     """
     _check_place(subscriber, message_id, envelope)
-    token = story.set(
-        Story(
+    token = trace_context.set(
+        TraceContext(
             correlation_id=envelope.correlation_id,
             causation_id=envelope.id,
             traceparent=envelope.traceparent,
@@ -54,7 +54,7 @@ async def handle_message(tx: Transaction, subscriber: Subscriber, message_id: st
     try:
         await subscriber.handle(tx, envelope)
     finally:
-        story.reset(token)
+        trace_context.reset(token)
     asking.hear(tx, subscriber.name, envelope)
 
 
@@ -82,13 +82,13 @@ _NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNSEEN = re.compile(r"[^\x20-\x7e]+")
 
 
-def tidy(wire: Wire) -> Wire:
+def tidy(raw: RawMessage) -> RawMessage:
     """The delivery with an id, type and subject that can be stored and stand in a path.
 
     Ours are left as they are; foreign ones come with whatever somebody liked, and are kept under a name made of their
     bytes.
     """
-    if _NAME.fullmatch(wire.id) and _NAME.fullmatch(wire.type) and _NAME.fullmatch(wire.subject):
-        return wire
-    id = wire.id if _NAME.fullmatch(wire.id) else f"foreign-{sha256(wire.body).hexdigest()[:32]}"
-    return Wire(id, _UNSEEN.sub(" ", wire.type)[:255], _UNSEEN.sub(" ", wire.subject)[:255], wire.body)
+    if _NAME.fullmatch(raw.id) and _NAME.fullmatch(raw.type) and _NAME.fullmatch(raw.subject):
+        return raw
+    id = raw.id if _NAME.fullmatch(raw.id) else f"foreign-{sha256(raw.body).hexdigest()[:32]}"
+    return RawMessage(id, _UNSEEN.sub(" ", raw.type)[:255], _UNSEEN.sub(" ", raw.subject)[:255], raw.body)

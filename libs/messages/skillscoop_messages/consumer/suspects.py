@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, select, text
 
 from skillscoop_messages.columns import UtcDateTime
 from skillscoop_messages.database import Transaction
-from skillscoop_messages.tables import LATER
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.tables import SCHEDULED
+from skillscoop_messages.transport.base import RawMessage
 
 PAUSES = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=10))
 """How long after a try that did not end the next one begins; after the last of them it is parked."""
@@ -25,23 +25,24 @@ REASON = "delivery_limit"
 
 _ADD = text(
     """
-    INSERT INTO later (subscriber, message_id, kind, state, due_at, attempts, type, subject, body, last_error, first_at)
+    INSERT INTO scheduled
+        (subscriber, message_id, kind, state, due_at, attempts, type, subject, body, last_error, first_at)
     VALUES (:subscriber, :message_id, 'suspect', 'waiting', :now, 0, :type, :subject, :body, :error, :now)
     ON CONFLICT (subscriber, message_id) DO NOTHING
     """
 ).bindparams(bindparam("now", type_=UtcDateTime()))
 
 
-def add(tx: Transaction, subscriber: str, wire: Wire) -> None:
+def add(tx: Transaction, subscriber: str, raw: RawMessage) -> None:
     """Keep a message to be tried alone. One that is kept already, for whatever reason, stays as it is."""
     tx.write(
         _ADD,
         {
             "subscriber": subscriber,
-            "message_id": wire.id,
-            "type": wire.type,
-            "subject": wire.subject,
-            "body": wire.body,
+            "message_id": raw.id,
+            "type": raw.type,
+            "subject": raw.subject,
+            "body": raw.body,
             "error": ERROR,
             "now": tx.wall(),
         },
@@ -51,14 +52,14 @@ def add(tx: Transaction, subscriber: str, wire: Wire) -> None:
 async def due(tx: Transaction, subscribers: Collection[str]) -> RowMapping | None:
     """The suspect of these subscribers that waits longest for its next try or for being parked, or None."""
     return await tx.first(
-        select(LATER)
+        select(SCHEDULED)
         .where(
-            LATER.c.state == "waiting",
-            LATER.c.kind == "suspect",
-            LATER.c.due_at <= tx.wall(),
-            LATER.c.subscriber.in_(sorted(subscribers)),
+            SCHEDULED.c.state == "waiting",
+            SCHEDULED.c.kind == "suspect",
+            SCHEDULED.c.due_at <= tx.wall(),
+            SCHEDULED.c.subscriber.in_(sorted(subscribers)),
         )
-        .order_by(LATER.c.due_at)
+        .order_by(SCHEDULED.c.due_at)
         .limit(1)
     )
 
@@ -77,20 +78,22 @@ async def park(tx: Transaction, row: RowMapping) -> bool:
 
 async def take(tx: Transaction, row: RowMapping) -> bool:
     """Delete the row as part of the transaction that handles the message; False when it is not there any more."""
-    result = await tx.execute(LATER.delete().where(_is(row), LATER.c.attempts == row["attempts"] + 1))
+    result = await tx.execute(SCHEDULED.delete().where(_is(row), SCHEDULED.c.attempts == row["attempts"] + 1))
     return result.rowcount == 1
 
 
 async def _changed(tx: Transaction, row: RowMapping, values: dict[str, object]) -> bool:
-    result = await tx.execute(LATER.update().where(_is(row), LATER.c.attempts == row["attempts"]).values(**values))
+    result = await tx.execute(
+        SCHEDULED.update().where(_is(row), SCHEDULED.c.attempts == row["attempts"]).values(**values)
+    )
     return result.rowcount == 1
 
 
 def _is(row: RowMapping) -> ColumnElement[bool]:
     """The condition that finds a suspect's row."""
     return and_(
-        LATER.c.subscriber == row["subscriber"],
-        LATER.c.message_id == row["message_id"],
-        LATER.c.kind == "suspect",
-        LATER.c.state == "waiting",
+        SCHEDULED.c.subscriber == row["subscriber"],
+        SCHEDULED.c.message_id == row["message_id"],
+        SCHEDULED.c.kind == "suspect",
+        SCHEDULED.c.state == "waiting",
     )

@@ -8,7 +8,7 @@ BATCH = 100
 DEAD = ".dead"
 
 
-class Wire(NamedTuple):
+class RawMessage(NamedTuple):
     """A message as it travels. `body` is the encoded envelope, untouched on the way; the rest is its address."""
 
     id: str
@@ -26,12 +26,12 @@ class Subscription:
     money: bool = False
 
 
-BatchHandler = Callable[[Sequence[Wire]], Awaitable[None]]
+BatchHandler = Callable[[Sequence[RawMessage]], Awaitable[None]]
 Cancel = Callable[[], Awaitable[None]]
 
 
 class Transport(Protocol):
-    """At-least-once post. What `publish` named is not lost; it may come twice, late and in any order."""
+    """At-least-once delivery. What `publish` named is not lost; it may come twice, late and in any order."""
 
     async def open(self) -> None:
         """Get ready; raises TopologyMismatch when the broker's objects are not what they must be."""
@@ -39,7 +39,7 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Let go of everything. Unsettled batches are delivered again later."""
 
-    async def publish(self, batch: Sequence[Wire]) -> set[str]:
+    async def publish(self, batch: Sequence[RawMessage]) -> set[str]:
         """Send the batch; return the ids that are surely stored for every subscriber. The rest may be sent again.
 
         Raises only when nothing at all is known about the batch, for example with no connection.

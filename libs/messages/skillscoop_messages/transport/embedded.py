@@ -1,4 +1,4 @@
-"""The post in one SQLite file: for one process without a broker. What was published survives kill -9."""
+"""The transport in one SQLite file: for one process without a broker. What was published survives kill -9."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 import aiosqlite
 
 from skillscoop_messages.errors import Hold, TransportError
-from skillscoop_messages.transport.base import BATCH, DEAD, BatchHandler, Cancel, Subscription, Wire
+from skillscoop_messages.transport.base import BATCH, DEAD, BatchHandler, Cancel, RawMessage, Subscription
 from skillscoop_messages.transport.waiting import finished, first_of, raise_if_cancelled, stop
 
 logger = logging.getLogger(__name__)
@@ -82,9 +82,9 @@ class EmbeddedTransport:
             if connection is not None:
                 await connection.close()
 
-    async def publish(self, batch: Sequence[Wire]) -> set[str]:
+    async def publish(self, batch: Sequence[RawMessage]) -> set[str]:
         """Store a row for every interested subscription, all in one transaction; every id is durable then."""
-        rows = [(name, *wire) for wire in batch for name in self._interested.get(wire.type, ())]
+        rows = [(name, *raw) for raw in batch for name in self._interested.get(raw.type, ())]
         if rows:
             await self._write(
                 "INSERT OR IGNORE INTO delivery (subscription, id, type, subject, body) VALUES (?, ?, ?, ?, ?)", rows
@@ -92,7 +92,7 @@ class EmbeddedTransport:
             for name in {row[0] for row in rows}:
                 if name in self._bells:
                     self._bells[name].set()
-        return {wire.id for wire in batch}
+        return {raw.id for raw in batch}
 
     async def subscribe(self, subscription: Subscription, handle: BatchHandler) -> Cancel:
         """Hand over waiting rows, oldest first."""
@@ -120,7 +120,7 @@ class EmbeddedTransport:
 
     def trouble(self) -> str | None:
         """Whether the file can be used."""
-        return self._trouble if self._connection else "the embedded post is not open"
+        return self._trouble if self._connection else "the embedded transport is not open"
 
     async def _pump(self, name: str, handle: BatchHandler, bell: asyncio.Event, stopped: asyncio.Event) -> None:
         pause = 0.0
@@ -136,7 +136,7 @@ class EmbeddedTransport:
                 if not batch:
                     await _rings(bell, LOOK_EVERY)
                     continue
-                await handle([wire for _, wire in batch])
+                await handle([raw for _, raw in batch])
                 await self._write("DELETE FROM delivery WHERE number = ?", [(number,) for number, _ in batch])
                 self._trouble, pause = None, 0.0
                 continue
@@ -156,7 +156,7 @@ class EmbeddedTransport:
                 pause = min(max(0.05, pause * 2), LONGEST_PAUSE)
                 await _until(stopped, pause)
 
-    async def _next_inherited(self, name: str) -> list[tuple[int, Wire]]:
+    async def _next_inherited(self, name: str) -> list[tuple[int, RawMessage]]:
         """The next row of a former process, alone, its try written down; those without suspicion come first."""
         while name not in self._seen_through:
             rows = await self._opened().execute_fetchall(
@@ -170,7 +170,7 @@ class EmbeddedTransport:
             [(number, tries, *rest)] = rows
             if tries < LIVES or name.endswith(DEAD):
                 await self._write("UPDATE delivery SET tries = tries + 1 WHERE number = ?", [(number,)])
-                return [(number, Wire(*rest))]
+                return [(number, RawMessage(*rest))]
             logger.error("%s: given up, its process died %d times: %s", name, tries, rest[0])
             give_up = "UPDATE delivery SET subscription = ?, tries = 0 WHERE number = ?"
             await self._write(give_up, [(name + DEAD, number)])
@@ -185,12 +185,12 @@ class EmbeddedTransport:
         except Exception as error:
             logger.warning("a try cannot be taken back: %s", error)
 
-    async def _next(self, name: str) -> list[tuple[int, Wire]]:
+    async def _next(self, name: str) -> list[tuple[int, RawMessage]]:
         rows = await self._opened().execute_fetchall(
             "SELECT number, id, type, subject, body FROM delivery WHERE subscription = ? ORDER BY number LIMIT ?",
             (name, BATCH),
         )
-        return [(number, Wire(*rest)) for number, *rest in rows]
+        return [(number, RawMessage(*rest)) for number, *rest in rows]
 
     async def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Run a statement for each row in one transaction, to its end even when the caller is cancelled meanwhile."""
@@ -209,7 +209,7 @@ class EmbeddedTransport:
 
     def _opened(self) -> aiosqlite.Connection:
         if self._connection is None:
-            raise TransportError("the embedded post is not open")
+            raise TransportError("the embedded transport is not open")
         return self._connection
 
 

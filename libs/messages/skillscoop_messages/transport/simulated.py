@@ -1,4 +1,4 @@
-"""A post in memory, driven step by step from a seed: duplicates, reordering and deaths happen on demand."""
+"""A transport in memory, driven step by step from a seed: duplicates, reordering and deaths happen on demand."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from random import Random
 from typing import Literal
 
 from skillscoop_messages.errors import TransportError
-from skillscoop_messages.transport.base import BATCH, DEAD, BatchHandler, Cancel, Subscription, Wire
+from skillscoop_messages.transport.base import BATCH, DEAD, BatchHandler, Cancel, RawMessage, Subscription
 from skillscoop_messages.transport.names import DELIVERY_LIMIT
 
 Kind = Literal["deliver", "deliver_and_forget", "deliver_twice"]
@@ -14,7 +14,7 @@ Kind = Literal["deliver", "deliver_and_forget", "deliver_twice"]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing the post may do next with the deliveries `numbers` of a subscription.
+    """One thing the transport may do next with the deliveries `numbers` of a subscription.
 
     `deliver` hands them over and settles them. `deliver_and_forget` hands them over but loses the acknowledgement, as
     when the consumer dies between commit and ack. `deliver_twice` leaves a copy of each behind.
@@ -27,7 +27,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often things go wrong, as shares of 1. All zero: a post without faults, in order.
+    """How often things go wrong, as shares of 1. All zero: a transport without faults, in order.
 
     `lose` is how often one queue loses a message that was confirmed, as when it was deleted and made again.
     """
@@ -46,7 +46,7 @@ ROUGH = Faults(reorder=0.5, twice=0.1, forget=0.1, lose_confirm=0.1, refuse=0.05
 
 @dataclass
 class _Delivery:
-    wire: Wire
+    raw: RawMessage
     tries: int = 0
 
 
@@ -73,17 +73,17 @@ class SimulatedTransport:
         """The process is gone: nobody is subscribed; what waits stays."""
         self._handlers.clear()
 
-    async def publish(self, batch: Sequence[Wire]) -> set[str]:
+    async def publish(self, batch: Sequence[RawMessage]) -> set[str]:
         """Store each message for every interested subscription. With faults some, or all, stay unconfirmed."""
         if self.away is not None:
             raise TransportError(self.away)
         if self._random.random() < self.faults.refuse:
-            raise TransportError("the simulated post refused the batch")
-        for wire in batch:
-            for name in self._interested.get(wire.type, ()):
+            raise TransportError("the simulated transport refused the batch")
+        for raw in batch:
+            for name in self._interested.get(raw.type, ()):
                 if not self.faults.lose or self._random.random() >= self.faults.lose:
-                    self._add(name, wire)
-        return {wire.id for wire in batch if self._random.random() >= self.faults.lose_confirm}
+                    self._add(name, raw)
+        return {raw.id for raw in batch if self._random.random() >= self.faults.lose_confirm}
 
     async def subscribe(self, subscription: Subscription, handle: BatchHandler) -> Cancel:
         """Remember the handler; it is called by `step` only."""
@@ -104,7 +104,7 @@ class SimulatedTransport:
         return self.away
 
     def enabled(self) -> list[Action]:
-        """Everything the post could do now. The first action of each subscription is the orderly one."""
+        """Everything the transport could do now. The first action of each subscription is the orderly one."""
         if self.away is not None:
             return []
         actions = []
@@ -128,7 +128,7 @@ class SimulatedTransport:
         if not taken or handle is None:
             return
         try:
-            await handle([delivery.wire for delivery in taken.values()])
+            await handle([delivery.raw for delivery in taken.values()])
         except BaseException as error:
             self._give_back(action.subscription, taken)
             if not isinstance(error, Exception):
@@ -140,7 +140,7 @@ class SimulatedTransport:
         for number, delivery in taken.items():
             del waiting[number]
             if action.kind == "deliver_twice":
-                self._add(action.subscription, delivery.wire)
+                self._add(action.subscription, delivery.raw)
 
     def choose(self) -> Action | None:
         """Pick the next action by seed and faults; None when nothing can move."""
@@ -178,9 +178,9 @@ class SimulatedTransport:
             return "deliver_twice"
         return "deliver_and_forget" if luck < self.faults.twice + self.faults.forget else "deliver"
 
-    def _add(self, name: str, wire: Wire) -> None:
+    def _add(self, name: str, raw: RawMessage) -> None:
         self._number += 1
-        self._waiting[name][self._number] = _Delivery(wire)
+        self._waiting[name][self._number] = _Delivery(raw)
 
     def _give_back(self, name: str, taken: dict[int, _Delivery]) -> None:
         for number, delivery in taken.items():
@@ -188,4 +188,4 @@ class SimulatedTransport:
             if delivery.tries > DELIVERY_LIMIT and not name.endswith(DEAD):
                 del self._waiting[name][number]
                 self._waiting.setdefault(name + DEAD, {})
-                self._add(name + DEAD, delivery.wire)
+                self._add(name + DEAD, delivery.raw)

@@ -8,7 +8,7 @@ from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.paging import PageParams, page_params
 from skillscoop_chassis.http.problems import not_found
-from skillscoop_chassis.http.work import Reading, Work, money_transaction, reading, transaction
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, money_transaction, reading, transaction
 from skillscoop_chassis.sql.database import SqlTransaction
 from skillscoop_messages.database import Transaction
 
@@ -27,21 +27,21 @@ from skillscoop_contracts.usecases import carry_out, contract_of_party, mileston
 
 router = APIRouter(tags=["contracts"])
 
-WriteRequest = Annotated[Work, Depends(transaction, scope="function")]
-MoneyWriteRequest = Annotated[Work, Depends(money_transaction, scope="function")]
-ReadRequest = Annotated[Reading, Depends(reading, scope="function")]
+WriteRequest = Annotated[WritingRequest, Depends(transaction, scope="function")]
+MoneyWriteRequest = Annotated[WritingRequest, Depends(money_transaction, scope="function")]
+ReadRequest = Annotated[ReadingRequest, Depends(reading, scope="function")]
 PageQuery = Annotated[PageParams, Depends(page_params)]
 EmptyBody = EmptyRequest | None
 
 
-def settings_of(request: Reading | Work) -> ContractsSettings:
+def settings_of(request: ReadingRequest | WritingRequest) -> ContractsSettings:
     """This service's settings."""
     settings = request.service.settings
     assert isinstance(settings, ContractsSettings), "this service was built with its own settings"
     return settings
 
 
-async def locked_contract(request: Work, tx: Transaction, contract_id: str) -> tuple[Stored, By]:
+async def locked_contract(request: WritingRequest, tx: Transaction, contract_id: str) -> tuple[Stored, By]:
     """The contract, locked, and which party asks. Raises Problem not_found for strangers."""
     try:
         return await contract_of_party(tx, contract_id, request.actor.id)
@@ -49,7 +49,7 @@ async def locked_contract(request: Work, tx: Transaction, contract_id: str) -> t
         raise not_found() from error
 
 
-async def locked_milestone(request: Work, tx: Transaction, milestone_id: str) -> tuple[Stored, By]:
+async def locked_milestone(request: WritingRequest, tx: Transaction, milestone_id: str) -> tuple[Stored, By]:
     """The contract of a milestone, locked, and which party asks. Raises Problem not_found for who may not see it."""
     try:
         return await milestone_of_party(tx, milestone_id, request.actor.id)
@@ -57,7 +57,9 @@ async def locked_milestone(request: Work, tx: Transaction, milestone_id: str) ->
         raise not_found() from error
 
 
-async def execute(request: Work, tx: Transaction, stored: Stored, command: Command, *, match_required: bool) -> Stored:
+async def execute(
+    request: WritingRequest, tx: Transaction, stored: Stored, command: Command, *, match_required: bool
+) -> Stored:
     """Run a command in the order every call is checked: may this party, is it the version they saw, is it possible."""
     contract = stored.contract
     milestone_id: str | None = getattr(command, "milestone_id", None)
@@ -70,7 +72,9 @@ async def execute(request: Work, tx: Transaction, stored: Stored, command: Comma
         raise problem_of(error, contract, command.by.role) from error
 
 
-async def reply_contract(request: Work, tx: Transaction, stored: Stored, role: Role, status: int = 200) -> Response:
+async def reply_contract(
+    request: WritingRequest, tx: Transaction, stored: Stored, role: Role, status: int = 200
+) -> Response:
     """The contract as the answer to a command."""
     contract = stored.contract
     policy = contract.policy or await current_policy(tx)
@@ -79,7 +83,9 @@ async def reply_contract(request: Work, tx: Transaction, stored: Stored, role: R
     return await request.reply(view, status, version=contract.version, location=location)
 
 
-async def reply_milestone(request: Work, tx: Transaction, stored: Stored, milestone_id: str, status: int) -> Response:
+async def reply_milestone(
+    request: WritingRequest, tx: Transaction, stored: Stored, milestone_id: str, status: int
+) -> Response:
     """The milestone as the answer to a command."""
     milestone = stored.contract.milestone(milestone_id)
     if milestone is None:
@@ -87,7 +93,7 @@ async def reply_milestone(request: Work, tx: Transaction, stored: Stored, milest
     return await request.reply(milestone_view(stored, milestone, tx.now()), status, version=milestone.version)
 
 
-async def reader_role(request: Reading, tx: SqlTransaction, stored: Stored | None, what: str) -> Role:
+async def reader_role(request: ReadingRequest, tx: SqlTransaction, stored: Stored | None, what: str) -> Role:
     """As what the caller may look: a party, or support that works on a dispute of it, whose every look is audited.
 
     Raises Problem not_found for everybody else.

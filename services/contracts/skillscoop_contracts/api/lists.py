@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Path, Query, Response
 from skillscoop_chassis.http.paging import Page, page
 from skillscoop_chassis.http.problems import not_found
-from skillscoop_chassis.http.work import Reading
+from skillscoop_chassis.http.requests import ReadingRequest
 from skillscoop_messages.database import Transaction
 
 from skillscoop_contracts.api.dependencies import PageQuery, ReadRequest, reader_role, router
@@ -67,7 +67,7 @@ async def get_contract(contract_id: str, request: ReadRequest) -> Response:
     return answer
 
 
-async def _visible(request: Reading, tx: Transaction, contract_id: str, what: str) -> tuple[Contract, bool]:
+async def _visible(request: ReadingRequest, tx: Transaction, contract_id: str, what: str) -> tuple[Contract, bool]:
     """The contract, and whether its draft may be seen."""
     stored = await read_contract(tx, contract_id)
     role = await reader_role(request, tx, stored, what)  # type: ignore[arg-type]

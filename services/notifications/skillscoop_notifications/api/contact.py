@@ -11,7 +11,7 @@ from pydantic import Field
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import StrictRequest
 from skillscoop_chassis.http.problems import Problem, documented, invalid
-from skillscoop_chassis.http.work import Reading, Work, reading, transaction
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from skillscoop_messages.executor import Executor
 from starlette.responses import Response
 
@@ -24,8 +24,8 @@ from skillscoop_notifications.usecases import contact as contacts
 from skillscoop_notifications.views import contact_view, preferences_view
 
 router = APIRouter(tags=["contact"])
-Read = Annotated[Reading, Depends(reading, scope="function")]
-Change = Annotated[Work, Depends(transaction, scope="function")]
+Read = Annotated[ReadingRequest, Depends(reading, scope="function")]
+Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
 
 
 class ContactRequest(StrictRequest):

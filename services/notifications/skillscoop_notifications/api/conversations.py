@@ -12,7 +12,7 @@ from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import LongText, StrictRequest
 from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
 from skillscoop_chassis.http.problems import not_found
-from skillscoop_chassis.http.work import Reading, Work, reading, transaction
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from skillscoop_chassis.tables import AUDIT_LOG
 from skillscoop_messages.ids import PREFIXES, is_id, new_message_id
 from starlette.responses import Response
@@ -27,15 +27,15 @@ from skillscoop_notifications.views import message_view
 router = APIRouter(tags=["conversations"])
 
 
-async def audit(request: Request) -> AsyncIterator[Work]:
+async def audit(request: Request) -> AsyncIterator[WritingRequest]:
     """A transaction that is only opened when somebody of our team reads what belongs to others."""
     async with AsyncExitStack() as stack:
-        yield Work(request, stack, key_required=False)
+        yield WritingRequest(request, stack, key_required=False)
 
 
-Read = Annotated[Reading, Depends(reading, scope="function")]
-Change = Annotated[Work, Depends(transaction, scope="function")]
-Audit = Annotated[Work, Depends(audit, scope="function")]
+Read = Annotated[ReadingRequest, Depends(reading, scope="function")]
+Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
+Audit = Annotated[WritingRequest, Depends(audit, scope="function")]
 Paging = Annotated[PageParams, Depends(page_params)]
 
 
@@ -51,7 +51,7 @@ class ReadRequest(StrictRequest):
     message_id: str | None = Field(default=None, max_length=64)
 
 
-async def _audited(work: Work, *conversation_ids: str) -> None:
+async def _audited(work: WritingRequest, *conversation_ids: str) -> None:
     """Note that somebody of our team looked, in one transaction whatever they looked at."""
     if not conversation_ids:
         return

@@ -9,7 +9,7 @@ from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import EmptyRequest, Flag
 from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
 from skillscoop_chassis.http.problems import not_found
-from skillscoop_chassis.http.work import Reading, Work, reading, transaction
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from skillscoop_messages.ids import PREFIXES, is_id
 from starlette.responses import Response
 
@@ -19,8 +19,8 @@ from skillscoop_notifications.tables import NOTIFICATIONS
 from skillscoop_notifications.views import notification_view
 
 router = APIRouter(tags=["notifications"])
-Read = Annotated[Reading, Depends(reading, scope="function")]
-Change = Annotated[Work, Depends(transaction, scope="function")]
+Read = Annotated[ReadingRequest, Depends(reading, scope="function")]
+Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
 
 
 @router.get("/v1/notifications", response_model=Page[NotificationView], summary="My notices")

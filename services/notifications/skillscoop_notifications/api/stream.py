@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.problems import Problem, documented
-from skillscoop_chassis.http.work import Reading, Work, reading, transaction
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from starlette.responses import Response
 
 from skillscoop_notifications.adapters.stream import STREAMS_OF_ONE_USER, Hub, LiveStream
@@ -19,8 +19,8 @@ from skillscoop_notifications.shapes import TicketView
 from skillscoop_notifications.usecases import stream
 
 router = APIRouter(tags=["stream"])
-Read = Annotated[Reading, Depends(reading, scope="function")]
-Change = Annotated[Work, Depends(transaction, scope="function")]
+Read = Annotated[ReadingRequest, Depends(reading, scope="function")]
+Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
 
 _EXAMPLE = (
     "id: 42\nevent: object\n"
@@ -80,11 +80,11 @@ async def open_stream(
     )
 
 
-def _by_token(asking: Work) -> stream.Listening:
+def _by_token(asking: WritingRequest) -> stream.Listening:
     return stream.Listening(asking.actor, datetime.fromtimestamp(asking.token_expires or 0, UTC))
 
 
-async def _listener(use: Work, ticket: str | None) -> stream.Listening:
+async def _listener(use: WritingRequest, ticket: str | None) -> stream.Listening:
     """Who listens and until when. A token goes before a ticket, which then stays good."""
     if use.caller is not None or ticket is None:
         return _by_token(use)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from skillscoop_chassis.sql.database import for_update
-from skillscoop_messages.context import Story
+from skillscoop_messages.context import TraceContext
 from skillscoop_messages.database import Transaction
 from sqlalchemy import RowMapping, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -37,7 +37,7 @@ def to_account(row: RowMapping) -> PayoutAccount:
     )
 
 
-async def insert(tx: Transaction, account: PayoutAccount, story: Story) -> bool:
+async def insert(tx: Transaction, account: PayoutAccount, trace_context: TraceContext) -> bool:
     """A new account; False, and nothing done, when its user has one already."""
     now = tx.now()
     result = await tx.execute(
@@ -50,8 +50,8 @@ async def insert(tx: Transaction, account: PayoutAccount, story: Story) -> bool:
             "version": account.version,
             "account_ref": account.account_ref,
             "requirements": list(account.requirements),
-            "correlation_id": story.correlation_id,
-            "causation_id": story.causation_id,
+            "correlation_id": trace_context.correlation_id,
+            "causation_id": trace_context.causation_id,
             "created_at": now,
             "updated_at": now,
         },

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from skillscoop_messages.context import Story
+from skillscoop_messages.context import TraceContext
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.picking import picked
@@ -66,7 +66,7 @@ async def insert(
     operation_id: str,
     kind: Kind,
     parameters: Mapping[str, Any],
-    story: Story,
+    trace_context: TraceContext,
     *,
     payment_id: str | None = None,
     settlement_id: str | None = None,
@@ -87,8 +87,8 @@ async def insert(
             "key": key(environment, kind, operation_id, 1),
             "state": "pending",
             "due_at": wall,
-            "correlation_id": story.correlation_id,
-            "causation_id": story.causation_id,
+            "correlation_id": trace_context.correlation_id,
+            "causation_id": trace_context.causation_id,
             "created_at": now,
             "updated_at": now,
         },

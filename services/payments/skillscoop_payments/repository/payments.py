@@ -5,7 +5,7 @@ from typing import Any
 
 from skillscoop_chassis.http.paging import Cursor, keyset_of_any
 from skillscoop_chassis.sql.database import for_update
-from skillscoop_messages.context import Story
+from skillscoop_messages.context import TraceContext
 from skillscoop_messages.database import Transaction
 from sqlalchemy import RowMapping, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -78,9 +78,9 @@ def about_of(row: RowMapping) -> About:
     )
 
 
-def story_of(row: RowMapping) -> Story:
-    """The story a row belongs to."""
-    return Story(correlation_id=row["correlation_id"], causation_id=row["causation_id"])
+def trace_of(row: RowMapping) -> TraceContext:
+    """The trace a row belongs to."""
+    return TraceContext(correlation_id=row["correlation_id"], causation_id=row["causation_id"])
 
 
 def _moving(payment: Payment) -> dict[str, Any]:
@@ -106,18 +106,18 @@ def _moving(payment: Payment) -> dict[str, Any]:
     }
 
 
-async def insert(tx: Transaction, payment: Payment, story: Story) -> bool:
+async def insert(tx: Transaction, payment: Payment, trace_context: TraceContext) -> bool:
     """A new payment; False, and nothing done, when its funding has one already."""
-    result = await tx.execute(_INSERT[tx.dialect], _new(tx, payment, story))
+    result = await tx.execute(_INSERT[tx.dialect], _new(tx, payment, trace_context))
     return result.rowcount == 1
 
 
-def insert_if_new(tx: Transaction, payment: Payment, story: Story) -> None:
+def insert_if_new(tx: Transaction, payment: Payment, trace_context: TraceContext) -> None:
     """As `insert`, without waiting for the answer: what belongs to the payment is written only where its row is."""
-    tx.write(_INSERT[tx.dialect], _new(tx, payment, story))
+    tx.write(_INSERT[tx.dialect], _new(tx, payment, trace_context))
 
 
-def _new(tx: Transaction, payment: Payment, story: Story) -> dict[str, Any]:
+def _new(tx: Transaction, payment: Payment, trace_context: TraceContext) -> dict[str, Any]:
     about, now = payment.about, tx.now()
     return {
         "id": payment.id,
@@ -137,8 +137,8 @@ def _new(tx: Transaction, payment: Payment, story: Story) -> dict[str, Any]:
         "second_of": payment.second_of,
         **_moving(payment),
         "look_at": None,
-        "correlation_id": story.correlation_id,
-        "causation_id": story.causation_id,
+        "correlation_id": trace_context.correlation_id,
+        "causation_id": trace_context.causation_id,
         "created_at": now,
         "updated_at": now,
     }

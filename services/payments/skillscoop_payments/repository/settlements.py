@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from skillscoop_messages.context import Story
+from skillscoop_messages.context import TraceContext
 from skillscoop_messages.database import Transaction
 from sqlalchemy import RowMapping, bindparam, select
 
@@ -59,7 +59,7 @@ def _moving(settlement: Settlement) -> dict[str, Any]:
     }
 
 
-async def insert(tx: Transaction, settlement: Settlement, story: Story) -> None:
+async def insert(tx: Transaction, settlement: Settlement, trace_context: TraceContext) -> None:
     """A new settlement. The caller holds its payment's lock."""
     about, now = settlement.about, tx.now()
     await tx.execute(
@@ -76,8 +76,8 @@ async def insert(tx: Transaction, settlement: Settlement, story: Story) -> None:
             "to_client": settlement.to_client,
             "fee": settlement.fee,
             **_moving(settlement),
-            "correlation_id": story.correlation_id,
-            "causation_id": story.causation_id,
+            "correlation_id": trace_context.correlation_id,
+            "causation_id": trace_context.causation_id,
             "created_at": now,
             "updated_at": now,
         },

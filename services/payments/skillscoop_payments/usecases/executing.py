@@ -84,7 +84,7 @@ async def record(tx: Transaction, office: Office, row: RowMapping, outcome: Outc
             await _not_there(tx, office, operation)
         case SearchGoesOn(cursor):
             await operations.answered(tx, operation, search_cursor=cursor, due_at=tx.wall())
-            tx.after_commit(office.wake)
+            tx.after_commit(office.nudge)
         case Wait(until):
             await operations.answered(tx, operation, due_at=until)
             await _tell_delay(tx, office, operation)
@@ -141,7 +141,7 @@ async def _new_key(
         failure_code=failure,
     )
     if not wait:
-        tx.after_commit(office.wake)
+        tx.after_commit(office.nudge)
 
 
 def _object_ref(operation: Operation, outcome: Done) -> str | None:

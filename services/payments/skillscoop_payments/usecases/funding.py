@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from skillscoop_messages import outbox
-from skillscoop_messages.context import current_story
+from skillscoop_messages.context import current_trace
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet, Permanent
 from skillscoop_messages.events.contracts import (
@@ -57,7 +57,7 @@ async def request(tx: Transaction, office: Office, event: MilestoneFundingReques
         method=event.method if kind == "method" else None,
         return_url=event.return_url,
     )
-    told = current_story()
+    told = current_trace()
     payment_rows.insert_if_new(tx, payment, told)
     await operating.create_payment(tx, office, payment, told)
 
@@ -73,7 +73,7 @@ async def cancel(tx: Transaction, office: Office, event: MilestoneFundingCancele
         buried = Payment(
             new_id("pay"), event.funding_id, _about(event), "checkout", state="canceled", cancel_reason=event.reason
         )
-        if await payment_rows.insert(tx, buried, current_story()):
+        if await payment_rows.insert(tx, buried, current_trace()):
             _tell(tx, buried, payments.AnswerRepeated())
             return
         row = await payment_rows.locked(tx, "funding_id", event.funding_id)
@@ -108,6 +108,9 @@ async def seen(tx: Transaction, office: Office, row: RowMapping, look: PaymentSe
     if payments.is_second(payment, look):
         await _second_seen(tx, office, row, payment, look)
         return
+    if payments.another_object(payment, look):
+        ref = look.checkout_ref or look.intent_ref
+        await alerts.raise_alert(tx, "second_payment", str(ref), f"paid for {payment.id}, which was over", payment.id)
     await _record(tx, office, row, payment, payments.look(payment, look))
 
 
@@ -123,7 +126,7 @@ async def _second_seen(tx: Transaction, office: Office, row: RowMapping, payment
         return
     if known is None:
         second = payments.second(payment, new_id("pay"), ref)
-        await payment_rows.insert(tx, second, payment_rows.story_of(row))
+        await payment_rows.insert(tx, second, payment_rows.trace_of(row))
         known = await payment_rows.locked(tx, "funding_id", second.funding_id)
         await alerts.raise_alert(tx, "second_payment", ref, f"made twice for payment {payment.id}", payment.id)
     assert known is not None, "inserted just now, or found"
@@ -163,7 +166,7 @@ async def _record(
         if isinstance(fact, payments.AnswerRepeated):
             _tell(tx, after, fact)
         else:
-            with telling(payment_rows.story_of(row)):
+            with telling(payment_rows.trace_of(row)):
                 _tell(tx, after, fact)
     if after != before:
         await payment_rows.save(tx, after, _look_at(tx, office, after))
@@ -172,7 +175,7 @@ async def _record(
         if after.state == "settling":
             await settling.advance_payment(tx, office, after)
     if payments.must_close(after) and not await operations.is_closing(tx, after.id):
-        await operating.close_payment(tx, office, after, payment_rows.story_of(row))
+        await operating.close_payment(tx, office, after, payment_rows.trace_of(row))
     return after
 
 

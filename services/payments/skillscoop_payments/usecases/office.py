@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from skillscoop_messages.context import Story, story
+from skillscoop_messages.context import TraceContext, trace_context
 
 from skillscoop_payments.gateway import Gateway
 
@@ -22,7 +22,7 @@ class Office:
 
     environment: str
     gateway: Gateway
-    wake: Callable[[], None]
+    nudge: Callable[[], None]
     look: Callable[[], None]
     return_url: str
     look_after: timedelta
@@ -30,10 +30,10 @@ class Office:
 
 
 @contextmanager
-def telling(told: Story) -> Iterator[None]:
-    """Whatever is recorded inside belongs to this story."""
-    token = story.set(told)
+def telling(told: TraceContext) -> Iterator[None]:
+    """Whatever is recorded inside belongs to this trace."""
+    token = trace_context.set(told)
     try:
         yield
     finally:
-        story.reset(token)
+        trace_context.reset(token)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from skillscoop_messages import later, outbox
-from skillscoop_messages.context import current_story
+from skillscoop_messages import outbox, scheduled
+from skillscoop_messages.context import current_trace
 from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.ids import new_id
 from sqlalchemy import RowMapping
@@ -36,8 +36,8 @@ async def open_account(
     """
     account = PayoutAccount(new_id("pac"), user_id, country or default)
     row = await account_rows.locked(tx, "user_id", user_id)
-    if row is None and await account_rows.insert(tx, account, current_story()):
-        await operating.create_recipient(tx, office, account, current_story())
+    if row is None and await account_rows.insert(tx, account, current_trace()):
+        await operating.create_recipient(tx, office, account, current_trace())
         return await _of_user(tx, user_id), True
     # Somebody faster may have inserted it meanwhile, with another wish than this one.
     row = row or await account_rows.locked(tx, "user_id", user_id)
@@ -47,7 +47,7 @@ async def open_account(
         known = account_rows.to_account(row)
         again = replace(known, country=country or known.country, requirements=(), version=known.version + 1)
         await account_rows.save(tx, again, None)
-        await operating.create_recipient(tx, office, again, current_story())
+        await operating.create_recipient(tx, office, again, current_trace())
         return await _of_user(tx, user_id), False
     if country is not None and country != row["country"]:
         raise CountryIsSettled(row["country"], row["state"], row["version"])
@@ -88,7 +88,7 @@ async def seen(tx: Transaction, office: Office, row: RowMapping, look: AccountSe
         account = accounts.apply(account, fact)
         event = account_event(account, fact)
         if event is not None:
-            with telling(payment_rows.story_of(row)):
+            with telling(payment_rows.trace_of(row)):
                 outbox.record(tx, event)
     if facts:
         fell = account.state == "restricted" and any(isinstance(fact, accounts.Changed) for fact in facts)
@@ -127,9 +127,9 @@ async def _pay_what_waited(tx: Transaction, office: Office, account: PayoutAccou
     if not waiting:
         return
     for payment_id in waiting:
-        await later.wake(tx, PAYEE_READY, payment_id, tx.now())
+        await scheduled.schedule(tx, PAYEE_READY, payment_id, tx.now())
     await operations.hurry(tx, waiting, "create_transfer")
-    tx.after_commit(office.wake)
+    tx.after_commit(office.nudge)
 
 
 def _look_at(tx: Transaction, office: Office, account: PayoutAccount, *, fell: bool) -> datetime | None:

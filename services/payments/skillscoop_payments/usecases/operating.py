@@ -1,6 +1,6 @@
 """Placing orders: the row of an operation, committed before anybody calls."""
 
-from skillscoop_messages.context import Story
+from skillscoop_messages.context import TraceContext
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_id
 
@@ -26,7 +26,7 @@ def _tag(office: Office, operation_id: str, payment: Payment, object_id: str) ->
     return Tag(office.environment, operation_id, object_id, about.contract_id, about.milestone_id)
 
 
-async def create_payment(tx: Transaction, office: Office, payment: Payment, told: Story) -> None:
+async def create_payment(tx: Transaction, office: Office, payment: Payment, told: TraceContext) -> None:
     """Order a payment: a hosted page, or a charge to confirm now or later."""
     operation_id, about = new_id("op"), payment.about
     tag = _tag(office, operation_id, payment, payment.id)
@@ -44,10 +44,10 @@ async def create_payment(tx: Transaction, office: Office, payment: Payment, told
     await operations.insert(
         tx, office.environment, operation_id, kind, office.gateway.parameters(order), told, payment_id=payment.id
     )
-    tx.after_commit(office.wake)
+    tx.after_commit(office.nudge)
 
 
-async def close_payment(tx: Transaction, office: Office, payment: Payment, told: Story) -> None:
+async def close_payment(tx: Transaction, office: Office, payment: Payment, told: TraceContext) -> None:
     """Order that an unpaid payment be ended."""
     order = CloseOrder(payment.intent_ref, payment.checkout_ref)
     await operations.insert(
@@ -59,11 +59,11 @@ async def close_payment(tx: Transaction, office: Office, payment: Payment, told:
         told,
         payment_id=payment.id,
     )
-    tx.after_commit(office.wake)
+    tx.after_commit(office.nudge)
 
 
 async def create_transfer(
-    tx: Transaction, office: Office, payment: Payment, settlement: Settlement, account_ref: str, told: Story
+    tx: Transaction, office: Office, payment: Payment, settlement: Settlement, account_ref: str, told: TraceContext
 ) -> None:
     """Order the freelancer's leg, out of the very charge that was held."""
     operation_id, about = new_id("op"), payment.about
@@ -86,10 +86,12 @@ async def create_transfer(
         payment_id=payment.id,
         settlement_id=settlement.id,
     )
-    tx.after_commit(office.wake)
+    tx.after_commit(office.nudge)
 
 
-async def create_refund(tx: Transaction, office: Office, payment: Payment, settlement: Settlement, told: Story) -> None:
+async def create_refund(
+    tx: Transaction, office: Office, payment: Payment, settlement: Settlement, told: TraceContext
+) -> None:
     """Order the client's leg, by the operation that the settlement names."""
     operation_id = settlement.refund_operation
     assert operation_id is not None, "a refund is sent by an operation"
@@ -105,10 +107,10 @@ async def create_refund(tx: Transaction, office: Office, payment: Payment, settl
         payment_id=payment.id,
         settlement_id=settlement.id,
     )
-    tx.after_commit(office.wake)
+    tx.after_commit(office.nudge)
 
 
-async def create_recipient(tx: Transaction, office: Office, account: PayoutAccount, told: Story) -> None:
+async def create_recipient(tx: Transaction, office: Office, account: PayoutAccount, told: TraceContext) -> None:
     """Order an account for a freelancer."""
     operation_id = new_id("op")
     order = RecipientOrder(Tag(office.environment, operation_id, account.id), account.country)
@@ -121,4 +123,4 @@ async def create_recipient(tx: Transaction, office: Office, account: PayoutAccou
         told,
         payout_account_id=account.id,
     )
-    tx.after_commit(office.wake)
+    tx.after_commit(office.nudge)

@@ -24,4 +24,4 @@ async def retry(tx: Transaction, office: Office, row: RowMapping) -> None:
         await settling.transfer_again(tx, office, operation.settlement_id)
     else:
         raise NothingToRetry
-    tx.after_commit(office.wake)
+    tx.after_commit(office.nudge)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from skillscoop_messages import outbox
-from skillscoop_messages.context import Story, current_story
+from skillscoop_messages.context import TraceContext, current_trace
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet, Permanent
 from skillscoop_messages.events.base import Event
@@ -59,18 +59,20 @@ async def settle(tx: Transaction, office: Office, event: MilestoneSettlementDeci
         raise Permanent(str(error)) from error
     payment = payments.apply_all(payment, list(begun))
     await payment_rows.save(tx, payment, row["look_at"])
-    await settlement_rows.insert(tx, settlement, current_story())
-    await advance(tx, office, payment, settlement, current_story())
+    await settlement_rows.insert(tx, settlement, current_trace())
+    await advance(tx, office, payment, settlement, current_trace())
 
 
 async def give_back(tx: Transaction, office: Office, payment: Payment) -> None:
     """Begin the return of a refused payment. The caller holds its lock and has saved it as refused."""
     settlement = settlements.give_back(new_id("stl"), payment.id, payment.about, payment.paid)
-    await settlement_rows.insert(tx, settlement, current_story())
-    await advance(tx, office, payment, settlement, current_story())
+    await settlement_rows.insert(tx, settlement, current_trace())
+    await advance(tx, office, payment, settlement, current_trace())
 
 
-async def advance(tx: Transaction, office: Office, payment: Payment, settlement: Settlement, told: Story) -> None:
+async def advance(
+    tx: Transaction, office: Office, payment: Payment, settlement: Settlement, told: TraceContext
+) -> None:
     """Start whatever can start now."""
     payee = await _payee(tx, settlement) if settlements.may_send(settlement) else None
     facts = settlements.advance(
@@ -84,7 +86,7 @@ async def advance_payment(tx: Transaction, office: Office, payment: Payment) -> 
     row = await settlement_rows.of_payment(tx, payment.id)
     if row is not None and row["state"] != "completed":
         settlement = settlement_rows.to_settlement(row, payment.about)
-        await advance(tx, office, payment, settlement, payment_rows.story_of(row))
+        await advance(tx, office, payment, settlement, payment_rows.trace_of(row))
 
 
 async def _payee(tx: Transaction, settlement: Settlement) -> PayoutAccount | None:
@@ -94,7 +96,7 @@ async def _payee(tx: Transaction, settlement: Settlement) -> PayoutAccount | Non
     return account_rows.to_account(row) if row is not None else None
 
 
-async def locked(tx: Transaction, settlement_id: str) -> tuple[Payment, Settlement, Story] | None:
+async def locked(tx: Transaction, settlement_id: str) -> tuple[Payment, Settlement, TraceContext] | None:
     """A settlement with its payment, whose lock is taken first, and the story it belongs to."""
     row = await settlement_rows.one(tx, settlement_id)
     if row is None:
@@ -104,7 +106,7 @@ async def locked(tx: Transaction, settlement_id: str) -> tuple[Payment, Settleme
     row = await settlement_rows.one(tx, settlement_id)
     assert row is not None, "settlements are never deleted"
     payment = payment_rows.to_payment(payment_row)
-    return payment, settlement_rows.to_settlement(row, payment.about), payment_rows.story_of(row)
+    return payment, settlement_rows.to_settlement(row, payment.about), payment_rows.trace_of(row)
 
 
 async def transferred(
@@ -238,7 +240,7 @@ async def _record(
     payment: Payment,
     before: Settlement,
     facts: Sequence[settlements.Fact],
-    told: Story,
+    told: TraceContext,
     *,
     payee: PayoutAccount | None = None,
     transfer_ref: str | None = None,
@@ -273,13 +275,13 @@ async def _record(
             await _deliver(tx, payment, told)
 
 
-def _tell(tx: Transaction, told: Story, event: Event | None) -> None:
+def _tell(tx: Transaction, told: TraceContext, event: Event | None) -> None:
     if event is not None:
         with telling(told):
             outbox.record(tx, event)
 
 
-async def _deliver(tx: Transaction, payment: Payment, told: Story) -> None:
+async def _deliver(tx: Transaction, payment: Payment, told: TraceContext) -> None:
     for fact in payments.deliver(payment):
         payment = payments.apply(payment, fact)
         _tell(tx, told, payment_event(payment, fact))

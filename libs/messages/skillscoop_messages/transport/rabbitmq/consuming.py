@@ -7,7 +7,7 @@ from hashlib import sha256
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue, ConsumerTag
 
 from skillscoop_messages.errors import TransportError
-from skillscoop_messages.transport.base import BATCH, BatchHandler, Wire
+from skillscoop_messages.transport.base import BATCH, BatchHandler, RawMessage
 from skillscoop_messages.transport.rabbitmq.connection import ANSWER_TIMEOUT, error_text
 from skillscoop_messages.transport.waiting import within
 
@@ -117,9 +117,9 @@ class Deliveries:
         self.end(f"the channel was closed: {error_text(error)}" if error else "the channel was closed")
 
 
-def wire_of(message: AbstractIncomingMessage) -> Wire:
+def wire_of(message: AbstractIncomingMessage) -> RawMessage:
     """A delivery as it travelled. Something foreign without an id gets one made of its bytes, so it can be parked."""
     identity = message.message_id or f"foreign-{sha256(message.body).hexdigest()[:32]}"
     # A dead letter arrives under another routing key; the property keeps the type.
     type = message.type or message.routing_key or ""
-    return Wire(identity, type, str(message.headers.get("subject", "")), message.body)
+    return RawMessage(identity, type, str(message.headers.get("subject", "")), message.body)

@@ -20,7 +20,7 @@ from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.transport.base import RawMessage
 from skillscoop_messages.transport.rabbitmq.connection import error_text
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -40,7 +40,7 @@ class Answers(NamedTuple):
 
 
 async def publish_window(
-    opened: AbstractChannel, exchange: str, window: Sequence[Wire], wanted: Collection[str], patience: float
+    opened: AbstractChannel, exchange: str, window: Sequence[RawMessage], wanted: Collection[str], patience: float
 ) -> Answers:
     """Publish persistently and wait for all confirms, for as long as one comes every `patience` seconds.
 
@@ -48,27 +48,25 @@ async def publish_window(
     could be written.
     """
     channel = cast(Channel, await opened.get_underlay_channel())
-    wires = {wire.id: wire for wire in window}
+    raws = {raw.id: raw for raw in window}
     frames = [
-        frame
-        for wire in wires.values()
-        for frame in _frames(wire, exchange, wire.type in wanted, channel.max_content_size)
+        frame for raw in raws.values() for frame in _frames(raw, exchange, raw.type in wanted, channel.max_content_size)
     ]
     payload = ChannelFrame.marshall(channel_number=channel.number, frames=frames)
     confirmations: dict[str, asyncio.Future[object]] = {}
     async with channel.lock:
         before = channel.delivery_tag
-        for tag, id in enumerate(wires, before + 1):
+        for tag, id in enumerate(raws, before + 1):
             confirmations[id] = channel.confirmations[tag] = channel.create_future()
             channel.message_id_delivery_tag[id] = tag
-        channel.delivery_tag = before + len(wires)
+        channel.delivery_tag = before + len(raws)
         try:
             async with asyncio.timeout(patience):
                 await channel.write_queue.put(payload)
         except BaseException:
             # The broker counts what it gets, and it got nothing: these numbers are free again.
             channel.delivery_tag = before
-            for tag, id in enumerate(wires, before + 1):
+            for tag, id in enumerate(raws, before + 1):
                 channel.confirmations.pop(tag, None)
                 channel.message_id_delivery_tag.pop(id, None)
             raise
@@ -111,16 +109,18 @@ def _answers(confirmations: dict[str, asyncio.Future[object]], patience: float) 
     return Answers(stored, returned, trouble, unanswered > 0)
 
 
-def _frames(wire: Wire, exchange: str, mandatory: bool, largest: int) -> Iterator[Frame | ContentHeader | ContentBody]:
+def _frames(
+    raw: RawMessage, exchange: str, mandatory: bool, largest: int
+) -> Iterator[Frame | ContentHeader | ContentBody]:
     """The frames of one message; a body larger than the connection's frame is cut."""
-    yield Basic.Publish(exchange=exchange, routing_key=wire.type, mandatory=mandatory)
+    yield Basic.Publish(exchange=exchange, routing_key=raw.type, mandatory=mandatory)
     properties = Basic.Properties(
         content_type=CONTENT_TYPE,
         delivery_mode=PERSISTENT,
-        message_id=wire.id,
-        message_type=wire.type,
-        headers={"subject": wire.subject},
+        message_id=raw.id,
+        message_type=raw.type,
+        headers={"subject": raw.subject},
     )
-    yield ContentHeader(properties=properties, body_size=len(wire.body))
-    for start in range(0, len(wire.body), largest):
-        yield ContentBody(wire.body[start : start + largest])
+    yield ContentHeader(properties=properties, body_size=len(raw.body))
+    for start in range(0, len(raw.body), largest):
+        yield ContentBody(raw.body[start : start + largest])

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from aio_pika.abc import AbstractChannel
 
 from skillscoop_messages.errors import Hold, TopologyMismatch, TransportError
-from skillscoop_messages.transport.base import BatchHandler, Cancel, Subscription, Wire
+from skillscoop_messages.transport.base import BatchHandler, Cancel, RawMessage, Subscription
 from skillscoop_messages.transport.names import exchange_name, queue_name
 from skillscoop_messages.transport.rabbitmq.connection import CLOSE_TIMEOUT, BrokerConnection, error_text
 from skillscoop_messages.transport.rabbitmq.consuming import Deliveries, Redelivered
@@ -87,7 +87,7 @@ class RabbitTransport:
         await self._consuming.close()
         self._channel = None
 
-    async def publish(self, batch: Sequence[Wire]) -> set[str]:
+    async def publish(self, batch: Sequence[RawMessage]) -> set[str]:
         """Publish in windows of 500 with all confirms outstanding; the ids the broker has stored for every queue.
 
         A message without a queue, refused by the broker, or not confirmed within the timeout is left out. Raises
@@ -161,7 +161,7 @@ class RabbitTransport:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _publish_window(self, channel: AbstractChannel, window: Sequence[Wire]) -> Answers:
+    async def _publish_window(self, channel: AbstractChannel, window: Sequence[RawMessage]) -> Answers:
         try:
             return await publish_window(channel, self._exchange, window, self._wanted, self._publish_timeout)
         except TimeoutError:
@@ -181,16 +181,16 @@ class RabbitTransport:
         if not self._blocked:
             await self._publishing.give_up(answers.trouble or "the broker is silent")
 
-    def _note_unroutable(self, window: Sequence[Wire], answers: Answers) -> None:
+    def _note_unroutable(self, window: Sequence[RawMessage], answers: Answers) -> None:
         if not answers.returned and not self._unroutable:
             return
-        without_queue = {wire.type for wire in window if wire.id in answers.returned}
+        without_queue = {raw.type for raw in window if raw.id in answers.returned}
         for type in without_queue - self._unroutable:
             logger.error("no queue is bound for %s: its events stay in the outbox", type)
         if without_queue:
             self._prepared = False
         self._unroutable |= without_queue
-        self._unroutable -= {wire.type for wire in window if wire.id in answers.stored} - without_queue
+        self._unroutable -= {raw.type for raw in window if raw.id in answers.stored} - without_queue
 
     async def _publish_channel(self) -> AbstractChannel:
         """The channel to publish on, once the objects at the broker are known to be there.

@@ -5,6 +5,7 @@ states absorb everything but one thing: money that arrives after all is always h
 """
 
 from skillscoop_payments.domain.payment.decisions import (
+    another_object,
     answer,
     apply,
     apply_all,
@@ -74,6 +75,7 @@ __all__ = [
     "SettlementBegun",
     "State",
     "WentProcessing",
+    "another_object",
     "answer",
     "apply",
     "apply_all",

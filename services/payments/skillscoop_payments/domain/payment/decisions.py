@@ -46,7 +46,15 @@ def look(payment: Payment, seen: PaymentSeen) -> list[Fact]:
 
 
 def is_second(payment: Payment, seen: PaymentSeen) -> bool:
-    """Whether this is another object than the one known: made twice, it is never taken for the first."""
+    """Whether this is another object than the one known: made twice, it is never taken for the first.
+
+    A payment that is over holds nothing: what is paid for it all the same is its own, and contracts decides about it.
+    """
+    return another_object(payment, seen) and not (payment.state in DEAD and seen.status == "paid")
+
+
+def another_object(payment: Payment, seen: PaymentSeen) -> bool:
+    """Whether the provider made this beside the object we know."""
     pages = None not in (payment.checkout_ref, seen.checkout_ref)
     if payment.kind == "checkout" and pages:
         return payment.checkout_ref != seen.checkout_ref

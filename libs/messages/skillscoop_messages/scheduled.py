@@ -1,4 +1,4 @@
-"""What must happen at a time: alarms of deadlines, and messages that have to be tried again."""
+"""What must happen at a time: timers of deadlines, and messages that have to be tried again."""
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -9,98 +9,98 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, text
 
 from skillscoop_messages.columns import UtcDateTime
-from skillscoop_messages.context import current_story
+from skillscoop_messages.context import current_trace
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.errors import NotYet, Permanent, UnknownEventType, UnreadableMessage
 from skillscoop_messages.picking import at_most
 from skillscoop_messages.retry import RetryPolicy
-from skillscoop_messages.tables import LATER
-from skillscoop_messages.transport.base import Wire
+from skillscoop_messages.tables import SCHEDULED
+from skillscoop_messages.transport.base import RawMessage
 
-AlarmHandler = Callable[[Transaction, str], Awaitable[None]]
+TimerHandler = Callable[[Transaction, str], Awaitable[None]]
 
 LONGEST_ERROR = 2000
 
 
 @dataclass(frozen=True)
-class MoneyAlarm:
-    """An alarm handler that may move money. It does not run while this service is behind with its messages."""
+class MoneyTimer:
+    """An timer handler that may move money. It does not run while this service is behind with its messages."""
 
-    handle: AlarmHandler
+    handle: TimerHandler
 
     async def __call__(self, tx: Transaction, key: str) -> None:
         """Run the handler."""
         await self.handle(tx, key)
 
 
-def moves_money(handle: AlarmHandler) -> AlarmHandler:
-    """Mark an alarm handler: it waits while consumers are disconnected or behind, and for 10 minutes after.
+def moves_money(handle: TimerHandler) -> TimerHandler:
+    """Mark an timer handler: it waits while consumers are disconnected or behind, and for 10 minutes after.
 
     A dispute filed in time must not lose against an automatic release because it stood in a queue.
     """
-    return MoneyAlarm(handle)
+    return MoneyTimer(handle)
 
 
-_WAKE = text(
+_SCHEDULE = text(
     """
-    INSERT INTO later (subscriber, message_id, kind, state, due_at, attempts, correlation_id, first_at)
-    VALUES (:alarm, :key, 'alarm', 'waiting', :at, 0, :correlation_id, :now)
+    INSERT INTO scheduled (subscriber, message_id, kind, state, due_at, attempts, correlation_id, first_at)
+    VALUES (:timer, :key, 'timer', 'waiting', :at, 0, :correlation_id, :now)
     ON CONFLICT (subscriber, message_id) DO UPDATE
     SET state = 'waiting', due_at = excluded.due_at, attempts = 0, correlation_id = excluded.correlation_id,
         reason = NULL, last_error = NULL, parked_at = NULL
     """
 ).bindparams(bindparam("at", type_=UtcDateTime()), bindparam("now", type_=UtcDateTime()))
 
-_FORGET = text("DELETE FROM later WHERE subscriber = :alarm AND message_id = :key AND kind = 'alarm'")
+_UNSCHEDULE = text("DELETE FROM scheduled WHERE subscriber = :timer AND message_id = :key AND kind = 'timer'")
 
 
-async def wake(tx: Transaction, alarm: str, key: str, at: datetime) -> None:
-    """Call the handler of `alarm` with `key` at `at` (business time) or soon after. A newer time replaces the older.
+async def schedule(tx: Transaction, timer: str, key: str, at: datetime) -> None:
+    """Call the handler of `timer` with `key` at `at` (business time) or soon after. A newer time replaces the older.
 
-    The alarm decides nothing: its handler reads its root again, and acts, sets another alarm, or does nothing.
+    The timer decides nothing: its handler reads its root again, and acts, sets another timer, or does nothing.
     """
     tx.write(
-        _WAKE,
+        _SCHEDULE,
         {
-            "alarm": alarm,
+            "timer": timer,
             "key": key,
             "at": at,
-            "correlation_id": current_story().correlation_id,
+            "correlation_id": current_trace().correlation_id,
             "now": tx.wall(),
         },
     )
 
 
-async def forget(tx: Transaction, alarm: str, key: str) -> None:
-    """Take an alarm back. Only tidiness: an alarm that rings for nothing does no harm."""
-    tx.write(_FORGET, {"alarm": alarm, "key": key})
+async def unschedule(tx: Transaction, timer: str, key: str) -> None:
+    """Take an timer back. Only tidiness: an timer that fires for nothing does no harm."""
+    tx.write(_UNSCHEDULE, {"timer": timer, "key": key})
 
 
 # The row is deleted by the claim itself: a handler that fails rolls it back into place, a handler that sets the same
-# alarm again writes a new one, and whoever else wants the row skips it meanwhile. Picked once: see `picking`.
+# timer again writes a new one, and whoever else wants the row skips it meanwhile. Picked once: see `picking`.
 _CLAIM = {
     "postgresql": text(
         """
         WITH picked AS MATERIALIZED (
-            SELECT subscriber, message_id FROM later
+            SELECT subscriber, message_id FROM scheduled
             WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
               AND subscriber = ANY(CAST(:subscribers AS text[]))
             ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
         )
-        DELETE FROM later USING picked
-        WHERE later.subscriber = picked.subscriber AND later.message_id = picked.message_id
-        RETURNING later.*
+        DELETE FROM scheduled USING picked
+        WHERE scheduled.subscriber = picked.subscriber AND scheduled.message_id = picked.message_id
+        RETURNING scheduled.*
         """
     ),
     "sqlite": text(
         """
         WITH picked AS MATERIALIZED (
-            SELECT rowid FROM later
+            SELECT rowid FROM scheduled
             WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
               AND subscriber IN (SELECT value FROM json_each(:subscribers))
             ORDER BY due_at LIMIT 1
         )
-        DELETE FROM later WHERE rowid IN (SELECT rowid FROM picked) RETURNING *
+        DELETE FROM scheduled WHERE rowid IN (SELECT rowid FROM picked) RETURNING *
         """
     ),
 }
@@ -112,13 +112,13 @@ _CLAIM_TYPED = {
 }
 
 
-_NEXT_DUE = text("SELECT min(due_at) AS due_at FROM later WHERE state = 'waiting' AND kind = :kind").columns(
+_NEXT_DUE = text("SELECT min(due_at) AS due_at FROM scheduled WHERE state = 'waiting' AND kind = :kind").columns(
     due_at=UtcDateTime()
 )
 
 
 async def next_due(tx: Transaction, kind: str) -> timedelta | None:
-    """In how long the earliest alarm or message is due, negative when overdue, None without any.
+    """In how long the earliest timer or message is due, negative when overdue, None without any.
 
     One look at an index: for asking every second.
     """
@@ -127,7 +127,7 @@ async def next_due(tx: Transaction, kind: str) -> timedelta | None:
 
 
 async def claim(tx: Transaction, kind: str, subscribers: Collection[str]) -> RowMapping | None:
-    """Take the longest-due alarm (business time) or message (wall time) of these subscribers out of the table.
+    """Take the longest-due timer (business time) or message (wall time) of these subscribers out of the table.
 
     It belongs to this transaction: rolling back puts it back. Raises PickedTooMuch when the database took more than
     one, so that nothing of it is committed.
@@ -146,7 +146,7 @@ async def claim(tx: Transaction, kind: str, subscribers: Collection[str]) -> Row
 
 
 def _clock(tx: Transaction, kind: str) -> datetime:
-    return tx.now() if kind == "alarm" else tx.wall()
+    return tx.now() if kind == "timer" else tx.wall()
 
 
 _REASONS: dict[type[Exception], str] = {UnreadableMessage: "unreadable", UnknownEventType: "unknown_type"}
@@ -193,7 +193,7 @@ def error_text(error: BaseException) -> str:
 
 _KEEP = text(
     """
-    INSERT INTO later (subscriber, message_id, kind, state, due_at, attempts, type, subject, correlation_id, body,
+    INSERT INTO scheduled (subscriber, message_id, kind, state, due_at, attempts, type, subject, correlation_id, body,
                        reason, last_error, first_at, parked_at)
     VALUES (:subscriber, :message_id, 'message', :state, :due_at, :attempts, :type, :subject, :correlation_id, :body,
             :reason, :last_error, :first_at, :parked_at)
@@ -203,7 +203,7 @@ _KEEP = text(
 
 
 async def postpone_message(
-    tx: Transaction, subscriber: str, wire: Wire, correlation_id: str | None, verdict: Verdict, error: str
+    tx: Transaction, subscriber: str, raw: RawMessage, correlation_id: str | None, verdict: Verdict, error: str
 ) -> None:
     """Keep a message that failed on arrival. One that is kept already keeps its schedule: this was a duplicate."""
     tx.write(
@@ -211,11 +211,11 @@ async def postpone_message(
         {
             **_outcome(tx, verdict, error),
             "subscriber": subscriber,
-            "message_id": wire.id,
-            "type": wire.type,
-            "subject": wire.subject,
+            "message_id": raw.id,
+            "type": raw.type,
+            "subject": raw.subject,
             "correlation_id": correlation_id,
-            "body": wire.body,
+            "body": raw.body,
             "first_at": tx.wall(),
         },
     )
@@ -224,13 +224,13 @@ async def postpone_message(
 async def postpone_again(tx: Transaction, row: RowMapping, verdict: Verdict, error: str) -> None:
     """Write down another failure of a kept row, unless somebody else tried it meanwhile."""
     await tx.execute(
-        LATER.update()
+        SCHEDULED.update()
         .where(
-            LATER.c.subscriber == row["subscriber"],
-            LATER.c.message_id == row["message_id"],
-            LATER.c.attempts == row["attempts"],
-            LATER.c.due_at == row["due_at"],
-            LATER.c.state == "waiting",
+            SCHEDULED.c.subscriber == row["subscriber"],
+            SCHEDULED.c.message_id == row["message_id"],
+            SCHEDULED.c.attempts == row["attempts"],
+            SCHEDULED.c.due_at == row["due_at"],
+            SCHEDULED.c.state == "waiting",
         )
         .values(**_outcome(tx, verdict, error))
     )
@@ -248,10 +248,10 @@ def _outcome(tx: Transaction, verdict: Verdict, error: str) -> dict[str, Any]:
 
 
 _OVERDUE = text(
-    "SELECT kind, count(*) AS waiting, min(due_at) AS earliest FROM later WHERE state = 'waiting' GROUP BY kind"
+    "SELECT kind, count(*) AS waiting, min(due_at) AS earliest FROM scheduled WHERE state = 'waiting' GROUP BY kind"
 ).columns(earliest=UtcDateTime())
 
 
 async def waiting(tx: Transaction) -> Sequence[RowMapping]:
-    """Per kind (`alarm`, `message`): how many wait, and the earliest due time. For metrics."""
+    """Per kind (`timer`, `message`): how many wait, and the earliest due time. For metrics."""
     return await tx.all(_OVERDUE)

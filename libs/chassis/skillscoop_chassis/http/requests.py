@@ -18,8 +18,8 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from skillscoop_chassis.http.bodies import Facts
-from skillscoop_chassis.http.edge import facts
+from skillscoop_chassis.http.bodies import RequestContext
+from skillscoop_chassis.http.edge import request_context
 from skillscoop_chassis.http.idempotency import Claim, claim, in_use, remember, was_taken
 from skillscoop_chassis.http.paging import Cursor, PageParams, open_cursor
 from skillscoop_chassis.http.problems import Problem, invalid_fields, precondition_failed, precondition_required
@@ -44,18 +44,18 @@ def _json(body: BaseModel | Mapping[str, Any], status: int, headers: Mapping[str
     return JSONResponse(dict(body), status_code=status, headers=dict(headers))
 
 
-class Asking:
+class ServiceRequest:
     """What reading and working have in common: who asks, of which service."""
 
     def __init__(self, request: Request, stack: AsyncExitStack) -> None:
         self.request = request
         self._stack = stack
-        self._facts = facts(request)
+        self._context = request_context(request)
 
     @property
     def actor(self) -> Actor:
         """The caller. Raises Problem unauthenticated (401) on a public path called without a token."""
-        actor: Actor | None = self._facts.actor
+        actor: Actor | None = self._context.actor
         if actor is None:
             raise Problem("unauthenticated", "Send a valid bearer token.", headers={"WWW-Authenticate": "Bearer"})
         return actor
@@ -63,23 +63,23 @@ class Asking:
     @property
     def caller(self) -> Actor | None:
         """The caller, or None on a public path."""
-        actor: Actor | None = self._facts.actor
+        actor: Actor | None = self._context.actor
         return actor
 
     @property
     def request_id(self) -> str:
         """The id of this request."""
-        return self._facts.request_id
+        return self._context.request_id
 
     @property
     def token_expires(self) -> float | None:
         """When the caller's token expires (seconds since the epoch), None without one."""
-        return self._facts.token_expires
+        return self._context.token_expires
 
     @property
     def body(self) -> bytes:
         """The body as it was sent; empty for uploads."""
-        return self._facts.body
+        return self._context.body
 
     @property
     def service(self) -> Service:
@@ -94,7 +94,7 @@ class Asking:
         return self.actor
 
 
-class Reading(Asking):
+class ReadingRequest(ServiceRequest):
     """A request that only reads."""
 
     async def begin(self) -> SqlTransaction:
@@ -103,7 +103,7 @@ class Reading(Asking):
 
     def cursor(self, params: PageParams) -> Cursor:
         """The caller's place in this list. Raises Problem cursor_invalid (400)."""
-        subject = self._facts.actor.id if self._facts.actor else ""
+        subject = self._context.actor.id if self._context.actor else ""
         scope = f"{subject}\n{self.request.scope['path']}"
         return open_cursor(params, self.service.cursor_secrets, scope)
 
@@ -122,12 +122,12 @@ def _tags(value: str) -> set[str]:
     return {f'"{text}"' for _, text in _ENTITY_TAG.findall(value)}
 
 
-class Work(Asking):
+class WritingRequest(ServiceRequest):
     """A request that changes something, in one transaction of its own."""
 
     def __init__(self, request: Request, stack: AsyncExitStack, *, key_required: bool) -> None:
         super().__init__(request, stack)
-        _refuse_fields_of_commands_without(request, self._facts)
+        _refuse_fields_of_commands_without(request, self._context)
         self._key = _idempotency_key(request, required=key_required)
         self._tx: SqlTransaction | None = None
         self._claim: Claim | None = None
@@ -146,7 +146,7 @@ class Work(Asking):
         if key is not None:
             identity = f"{self.actor.id}\n{self.request.method}\n{self.request.scope['path']}\n{key}"
             self._claim = Claim(
-                hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest(), self._facts.fingerprint()
+                hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest(), self._context.fingerprint()
             )
             await self._stack.enter_async_context(self.service.busy_keys.hold(self._claim))
         self._tx = await self._stack.enter_async_context(self.service.database.begin())
@@ -196,7 +196,7 @@ class Work(Asking):
         return answer
 
 
-def _refuse_fields_of_commands_without(request: Request, known: Facts) -> None:
+def _refuse_fields_of_commands_without(request: Request, known: RequestContext) -> None:
     """A route that declares no body takes `{}` or nothing; raises Problem invalid_request (422) for more.
 
     One that reads its body by itself declares it in the API document.
@@ -234,19 +234,19 @@ async def _committed() -> AsyncIterator[AsyncExitStack]:
         raise
 
 
-async def transaction(request: Request) -> AsyncIterator[Work]:
+async def transaction(request: Request) -> AsyncIterator[WritingRequest]:
     """Dependency of routes that change something: `Annotated[Work, Depends(transaction, scope="function")]`."""
     async with _committed() as stack:
-        yield Work(request, stack, key_required=False)
+        yield WritingRequest(request, stack, key_required=False)
 
 
-async def money_transaction(request: Request) -> AsyncIterator[Work]:
+async def money_transaction(request: Request) -> AsyncIterator[WritingRequest]:
     """As `transaction`, for routes that move money: the Idempotency-Key is required."""
     async with _committed() as stack:
-        yield Work(request, stack, key_required=True)
+        yield WritingRequest(request, stack, key_required=True)
 
 
-async def reading(request: Request) -> AsyncIterator[Reading]:
+async def reading(request: Request) -> AsyncIterator[ReadingRequest]:
     """Dependency of routes that only read: `Annotated[Reading, Depends(reading, scope="function")]`."""
     async with AsyncExitStack() as stack:
-        yield Reading(request, stack)
+        yield ReadingRequest(request, stack)

@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from skillscoop_chassis.http.bodies import header
 
 from skillscoop_cli.docs_page import HEADERS, asset_at
-from skillscoop_cli.embedded import joined
+from skillscoop_cli.embedded import merged
 from skillscoop_cli.embedded.dispatch import compiled, owner_of, paths_of
-from skillscoop_cli.embedded.joined import Application, Receive, Scope, Send
+from skillscoop_cli.embedded.merged import Application, Receive, Scope, Send
 
 SIMULATOR = "/stripe-simulator"
 
@@ -34,18 +34,18 @@ class Front:
         if path == SIMULATOR or path.startswith(SIMULATOR + "/"):
             await self._simulator({**scope, "root_path": scope.get("root_path", "") + SIMULATOR}, receive, send)
         elif path in ("/livez", "/readyz"):
-            status, body = await joined.health(self._apps, path, scope)
-            await joined.answer(send, status, body, "application/json")
+            status, body = await merged.health(self._apps, path, scope)
+            await merged.answer(send, status, body, "application/json")
         elif path == "/metrics":
-            body = await joined.metrics(self._apps, scope)
-            await joined.answer(send, 200, body, "text/plain; version=0.0.4; charset=utf-8")
+            body = await merged.metrics(self._apps, scope)
+            await merged.answer(send, 200, body, "text/plain; version=0.0.4; charset=utf-8")
         elif path == "/openapi.json":
-            await joined.answer(send, 200, self._described(), "application/json")
+            await merged.answer(send, 200, self._described(), "application/json")
         elif path == "/":
             body, media_type = self._welcome(header(scope, b"accept") or b"")
-            await joined.answer(send, 200, body, media_type, HEADERS)
+            await merged.answer(send, 200, body, media_type, HEADERS)
         elif asset := asset_at(path):
-            await joined.answer(send, 200, asset.content, asset.media_type, HEADERS)
+            await merged.answer(send, 200, asset.content, asset.media_type, HEADERS)
         else:
             owner = owner_of(self._tree, path)
             await (self._apps[owner] if owner else self._nobody)(scope, receive, send)
@@ -53,7 +53,7 @@ class Front:
     def _described(self) -> bytes:
         if self._document is None:
             self._document = json.dumps(
-                joined.merge_openapi({name: app.openapi() for name, app in self._apps.items()})
+                merged.merge_openapi({name: app.openapi() for name, app in self._apps.items()})
             ).encode()
         return self._document
 
