@@ -90,9 +90,18 @@ async def a_day_passes_for(job: Job, kind: str) -> None:
     stripe, table = job.world.stripe, STRIPE_OPERATIONS
     await stripe.play("/idempotency/forget")
     ids = [one["id"] for one in await job.payment_rows_all()]
-    async with job.world.services["payments"].database.begin() as tx:
-        mine = table.update().where(table.c.payment_id.in_(ids), table.c.kind == kind, table.c.state == "pending")
-        await tx.execute(mine.values(key_since=tx.wall() - timedelta(hours=25)))
+
+    async def aged() -> bool | None:
+        # Between two tries only: the outcome of one under way would be written over this.
+        async with job.world.services["payments"].database.begin() as tx:
+            mine = table.update().where(table.c.payment_id.in_(ids), table.c.kind == kind, table.c.state == "pending")
+            then = tx.wall() - timedelta(hours=25)
+            result = await tx.execute(
+                mine.where(table.c.lease_token.is_(None)).values(key_since=then, unanswered_at=then)
+            )
+            return True if result.rowcount else None
+
+    await job.world.until(f"a pause between two tries to {kind}", aged)
     path = {"create_intent": "/v1/payment_intents", "create_transfer": "/v1/transfers", "create_refund": "/v1/refunds"}
     left = [one for one in (await stripe.state())["faults"] if one["path"] != path[kind]]
     await stripe.no_more_faults()
