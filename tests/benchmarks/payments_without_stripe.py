@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Any
 
 from skillscoop_chassis.service import Service, run_process
@@ -50,6 +51,14 @@ class ImmediateProvider:
     async def look(self, subject: Subject, ref: str) -> Seen | None:
         """Nobody asks during a run."""
         return None
+
+    async def payout_interval(self) -> str:
+        """Nothing leaves by itself."""
+        return "manual"
+
+    async def moved(self, since: datetime) -> list[Any]:
+        """Nobody does anything by hand."""
+        return []
 
     async def onboarding_link(self, account_ref: str, return_url: str, refresh_url: str) -> OnboardingLink:
         """Nobody asks during a run."""

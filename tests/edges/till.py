@@ -57,6 +57,14 @@ class Till:
         """The object as it is now."""
         return self.objects.get(ref)
 
+    async def payout_interval(self) -> str:
+        """Nothing leaves by itself."""
+        return "manual"
+
+    async def moved(self, since: datetime) -> list[Any]:
+        """Nobody does anything by hand."""
+        return []
+
     async def onboarding_link(self, account_ref: str, return_url: str, refresh_url: str) -> OnboardingLink:
         """A page nobody will look at."""
         self.made["link"] += 1

@@ -15,7 +15,15 @@ from stripe_simulator.errors import Json, Refusal, bad_parameter
 from stripe_simulator.http import faults, idempotency
 from stripe_simulator.money import check_currency
 from stripe_simulator.parameters import check
-from stripe_simulator.resources import accounts, balance, checkout_sessions, refunds, webhook_endpoints
+from stripe_simulator.resources import (
+    accounts,
+    balance,
+    checkout_sessions,
+    disputes,
+    refunds,
+    transfers,
+    webhook_endpoints,
+)
 from stripe_simulator.settings import NOT_STRIPE
 from stripe_simulator.store import Store, Transaction
 from stripe_simulator.webhooks import courier
@@ -24,6 +32,7 @@ Action = Callable[[Transaction, dict[str, str], Json], Any]
 
 _TABLES = ("objects", "links", "balances", "timers", "idempotency", "deliveries", "meta")
 _DECISIONS = {"onboard": "active", "restrict": "restricted", "reject": "unsupported"}
+_ENDINGS = {"close": accounts.close, "delete": accounts.delete}
 
 
 def begin(tx: Transaction) -> None:
@@ -72,8 +81,10 @@ def _advance(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
 
 
 def _decide(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
+    if ids["decision"] in _ENDINGS:
+        return _ENDINGS[ids["decision"]](tx, ids["id"])
     if ids["decision"] not in _DECISIONS:
-        raise bad_parameter(f"An account can be told to: {', '.join(_DECISIONS)}.")
+        raise bad_parameter(f"An account can be told to: {', '.join((*_DECISIONS, *_ENDINGS))}.")
     return accounts.decide(tx, ids["id"], _DECISIONS[ids["decision"]])
 
 
@@ -124,6 +135,14 @@ def _fail_refund(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
     return refunds.fail(tx, ids["id"], asked.get("reason") or "expired_or_canceled_card", credited=asked["credited"])
 
 
+def _dispute(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
+    return disputes.dispute(tx, ids["id"], check({"reason": "text"}, given).get("reason") or "fraudulent")
+
+
+def _reverse(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
+    return transfers.reverse(tx, ids["id"], check({"amount": "positive"}, given).get("amount"))
+
+
 def _settle_in(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
     """The platform's bank accounts take these currencies; every other one is converted to the first."""
     currencies = check({"currencies!": "texts"}, given)["currencies"]
@@ -131,6 +150,13 @@ def _settle_in(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
         check_currency(currency)
     tx.set_meta("settles_in", currencies)
     return {"settles_in": currencies}
+
+
+def _ask_for_contact(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
+    """Stripe's reference asks for a recipient's mail address in some versions, and not in the one played here."""
+    required = check({"required!": "boolean"}, given)["required"]
+    tx.set_meta("contact_email_required", required)
+    return {"contact_email_required": required}
 
 
 def _clear_faults(tx: Transaction, ids: dict[str, str], given: Json) -> Json:
@@ -148,8 +174,11 @@ ACTIONS: tuple[tuple[str, str, Action], ...] = (
     ("POST", "/setup_intents/{id}/challenge", _challenge),
     ("POST", "/refunds/{id}/fail", _fail_refund),
     ("POST", "/refunds/{id}/credit", lambda tx, ids, given: refunds.credit(tx, ids["id"])),
+    ("POST", "/charges/{id}/dispute", _dispute),
+    ("POST", "/transfers/{id}/reverse", _reverse),
     ("POST", "/balance", _adjust),
     ("POST", "/settlement", _settle_in),
+    ("POST", "/contact_email", _ask_for_contact),
     ("POST", "/faults", lambda tx, ids, given: faults.order(tx, given)),
     ("DELETE", "/faults", _clear_faults),
     ("POST", "/webhooks", _plan),

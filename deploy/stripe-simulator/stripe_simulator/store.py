@@ -48,6 +48,7 @@ LINKED = {
     "charge": ("payment_intent", "transfer_group", "customer"),
     "transfer": ("transfer_group", "destination", "source_transaction"),
     "refund": ("payment_intent", "charge", "status"),
+    "dispute": ("payment_intent", "charge"),
     "balance_transaction": ("type", "source", "currency"),
     "event": ("type",),
     "checkout.session": ("payment_intent", "customer", "status"),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from skillscoop_payments.domain.observations import Seen
+from skillscoop_payments.domain.observations import Movement, Seen
 from skillscoop_payments.domain.operation import Operation, Searched, Sent
 from skillscoop_payments.domain.orders import Order
 
-Subject = Literal["payment", "checkout", "refund", "transfer", "account"]
+Subject = Literal["payment", "checkout", "refund", "transfer", "account", "dispute"]
 
 
 class Unreachable(Exception):
@@ -46,6 +46,15 @@ class Gateway(Protocol):
 
     async def look(self, subject: Subject, ref: str) -> Seen | None:
         """The object as it is now; None when the provider does not know it. Raises Unreachable."""
+
+    async def payout_interval(self) -> str:
+        """How our own balance is paid out to our bank: `manual`, or by itself. Raises Unreachable."""
+
+    async def moved(self, since: datetime) -> list[Movement]:
+        """Refunds, reversals and chargebacks booked on our balance from `since` on (provider's time), ours among them.
+
+        Raises Unreachable.
+        """
 
     async def onboarding_link(self, account_ref: str, return_url: str, refresh_url: str) -> OnboardingLink:
         """A fresh link. Raises Unreachable."""

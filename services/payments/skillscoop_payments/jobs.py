@@ -9,9 +9,10 @@ from skillscoop_messages.ids import new_message_id
 from sqlalchemy import RowMapping
 
 from skillscoop_payments.domain.payment import OPEN
-from skillscoop_payments.gateway import Subject
+from skillscoop_payments.gateway import Subject, Unreachable
 from skillscoop_payments.repository import operations, watch
 from skillscoop_payments.tables import PAYMENTS, PAYOUT_ACCOUNTS, SETTLEMENTS
+from skillscoop_payments.usecases import payouts, reviewing
 from skillscoop_payments.usecases.office import Office
 
 LOG = logging.getLogger(__name__)
@@ -20,8 +21,8 @@ BATCH = 50
 PAYLOAD_LIFE = timedelta(days=30)
 
 
-def jobs(database: Database, office: Office) -> list[Job]:
-    """The sweeper, and the forgetting of what webhooks carried."""
+def jobs(database: Database, office: Office, moved_every: timedelta, payout_watch: payouts.PayoutWatch) -> list[Job]:
+    """The sweepers, and the forgetting of what webhooks carried."""
 
     async def sweep() -> None:
         await look_at_what_is_due(database, office)
@@ -29,8 +30,26 @@ def jobs(database: Database, office: Office) -> list[Job]:
     async def forget() -> None:
         async with database.begin() as tx:
             await operations.empty_payloads(tx, tx.wall() - PAYLOAD_LIFE)
+            await operations.forget_contacts(tx)
 
-    return [Job("look_at_what_is_due", SWEEP_EVERY, sweep), Job("empty_old_webhooks", timedelta(hours=1), forget)]
+    async def balance() -> None:
+        try:
+            await reviewing.look_at_what_moved(database, office)
+        except Unreachable as error:
+            LOG.warning("what moved on our balance could not be asked: %s", error)
+
+    async def check_payouts() -> None:
+        try:
+            await payouts.check(database, office, payout_watch)
+        except Unreachable as error:
+            LOG.warning("how payouts are set could not be asked: %s", error)
+
+    return [
+        Job("check_payouts", timedelta(minutes=10), check_payouts),
+        Job("look_at_what_is_due", SWEEP_EVERY, sweep),
+        Job("look_at_what_moved", moved_every, balance),
+        Job("empty_old_webhooks", timedelta(hours=1), forget),
+    ]
 
 
 async def look_at_what_is_due(database: Database, office: Office) -> int:
@@ -55,7 +74,9 @@ async def look_at_what_is_due(database: Database, office: Office) -> int:
                         tx, origin="sweeper", event_id=new_message_id(), type="sweep", subject=subject, subject_ref=ref
                     )
                 unbooked = table is PAYMENTS and row["state"] not in OPEN
-                await watch.looked(tx, table, row, office.book_after if unbooked else first)
+                settled = table is PAYOUT_ACCOUNTS and row["state"] in ("active", "rejected")
+                wait = office.book_after if unbooked else office.recheck_after if settled else first
+                await watch.looked(tx, table, row, wait)
                 found += 1
             tx.after_commit(office.look)
     return found

@@ -28,7 +28,7 @@ from skillscoop_payments.repository import operations as operation_rows
 from skillscoop_payments.settings import PaymentsSettings
 from skillscoop_payments.subscribers import subscribers, timers
 from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
-from skillscoop_payments.usecases import executing, looking
+from skillscoop_payments.usecases import executing, looking, payouts, reviewing
 from skillscoop_payments.usecases.office import Office
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -72,9 +72,13 @@ def build(
         return_url=settings.return_url,
         look_after=timedelta(seconds=settings.look_after_seconds),
         book_after=timedelta(seconds=settings.book_after_seconds),
+        recheck_after=timedelta(seconds=settings.recheck_after_seconds),
     )
 
     async def carry_out(row: RowMapping) -> Outcome:
+        held = await reviewing.must_wait(database, row)
+        if held is not None:
+            return held
         return await executing.call(provider, database, clocks.wall, row)
 
     async def record_outcome(tx: Transaction, row: RowMapping, outcome: Outcome) -> None:
@@ -100,9 +104,12 @@ def build(
     )
     looks = Executor("payments.looks", PROVIDER_NOTICES, look, record_look, lease, settings.stripe_concurrency)
 
+    payout_watch = payouts.PayoutWatch()
+
     async def open_alerts() -> Mapping[str, float]:
         async with database.read() as tx:
-            return {"payments_operator_alerts_open": await alerts.count_open(tx)}
+            waiting = await alerts.count_open(tx)
+        return {"payments_operator_alerts_open": waiting, "payments_payouts_manual": payout_watch.manual}
 
     @asynccontextmanager
     async def connections() -> AsyncIterator[None]:
@@ -121,11 +128,13 @@ def build(
         subscribers=subscribers(office),
         timers=timers(office),
         executors=[operations, looks],
-        jobs=jobs(database, office),
+        jobs=jobs(database, office, timedelta(seconds=settings.moved_every_seconds), payout_watch),
         resources=[connections()],
         outside={"office": office, "gateway": provider},
     )
     service.vitals.gauges(open_alerts)
+    if settings.live:
+        service.vitals.checks["payouts"] = payout_watch.trouble
     create_app(service, api.ROUTERS, api.PUBLIC_PATHS, bodies=[BodyRule("/webhooks/*", WEBHOOK_LIMIT, "raw")])
     return service
 

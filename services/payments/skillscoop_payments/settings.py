@@ -41,7 +41,8 @@ class PaymentsSettings(ServiceSettings):
     addresses are allowed too.
     `settlement_currencies` are those the platform's account at Stripe settles in; contracts has the same setting.
     `look_after_seconds` is when an open payment, refund or account is looked at although no webhook came,
-    `book_after_seconds` the same for money that Stripe has yet to book.
+    `book_after_seconds` the same for money that Stripe has yet to book, `recheck_after_seconds` for accounts that are
+    in order. Every `moved_every_seconds` Stripe is asked what moved on our balance that was not our doing.
     """
 
     REFUSED_IN_PRODUCTION: ClassVar[tuple[Refusal, ...]] = (
@@ -113,6 +114,8 @@ class PaymentsSettings(ServiceSettings):
     settlement_currencies: SettlementCurrencies = ALL
     look_after_seconds: float = Field(default=300.0, gt=0)
     book_after_seconds: float = Field(default=3.0, gt=0)
+    recheck_after_seconds: float = Field(default=86_400.0, gt=0)
+    moved_every_seconds: float = Field(default=600.0, gt=0)
 
     @property
     def live(self) -> bool:

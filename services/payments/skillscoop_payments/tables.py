@@ -77,6 +77,7 @@ PAYMENTS = Table(
     Column("booking_amount", BigInteger),
     Column("booking_fee", BigInteger),
     Column("booking_currency", Text),
+    Column("under_review", Boolean, nullable=False, server_default=false()),
     *_watch(),
     *_story(),
     *_times(),
@@ -209,6 +210,14 @@ OPERATOR_ALERTS = Table(
     UniqueConstraint("kind", "subject", name="operator_alerts_once"),
     Index("operator_alerts_open", "created_at", "id", **_where("resolved_at IS NULL")),
     comment="what about money only a person can decide, each told once",
+)
+
+SWEEPS = Table(
+    "sweeps",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
+    comment="how far each list of the provider's was read",
 )
 
 LEDGER_JOURNALS = Table(

@@ -11,16 +11,14 @@ from stripe_simulator.http.routes import OPERATIONS
 from stripe_simulator.settings import API_VERSION
 
 from tests.conformance.stripe.description import (
+    PRESENT,
     Violation,
-    needs_description,
     request_parameters,
     validate_answer,
     validate_event,
     validate_request,
 )
 from tests.unit.stripe_simulator.world import World
-
-pytestmark = needs_description
 
 
 class Witness(stripe.AIOHTTPClient):
@@ -110,7 +108,7 @@ async def _walk(world: World, client: stripe.StripeClient) -> None:
             "account": account.id,
             "use_case": {
                 "type": "account_onboarding",
-                "account_onboarding": {"configurations": ["recipient"], "refresh_url": "http://a.test/again"},
+                "account_onboarding": {"refresh_url": "http://a.test/again"},
             },
         }
     )
@@ -151,6 +149,13 @@ async def _walk(world: World, client: stripe.StripeClient) -> None:
     unused = await v1.checkout.sessions.create_async({**pages, "mode": "setup", "currency": "usd"})
     await v1.checkout.sessions.expire_async(unused.id)
     await v1.checkout.sessions.list_async({"status": "complete"})
+
+    await world.control(f"/transfers/{transfer.id}/reverse", {"amount": 100})
+    disputed = await v1.payment_intents.create_async({**card, "amount": 5_000, "payment_method": "pm_card_visa"})
+    await world.control(f"/charges/{disputed.latest_charge}/dispute")
+    dispute = (await v1.disputes.list_async({"payment_intent": disputed.id})).data[0]
+    await v1.disputes.retrieve_async(dispute.id)
+    await v1.balance_transactions.list_async({"type": "adjustment", "expand": ["data.source"]})
 
     world.clock.pass_days(3)
     await v1.balance.retrieve_async()
@@ -199,6 +204,10 @@ async def test_every_answer_and_event_is_as_stripe_describes_it(world: World) ->
     assert unvisited == set()
 
 
+UNTYPED = {"client_secret", "page"}
+"""Sent by browsers, and as part of a list's next address: the SDK's types leave them out."""
+
+
 def _visited(template: str, method: str, seen: set[tuple[str, str]]) -> bool:
     parts = template.split("/")
     return any(
@@ -229,6 +238,6 @@ def test_the_simulator_knows_no_parameter_that_stripe_does_not(operation: Any) -
     described = request_parameters(operation.method, operation.path)
     ours = {name.removesuffix("!") for name in operation.params}
     # Refused by name with a code of its own, so it stands in the table although Stripe no longer takes it.
-    foreign = ours - set(described) - {"payment_method_types"}
+    foreign = ours - set(described) - {"payment_method_types"} - (set() if PRESENT else UNTYPED)
     if foreign:
         raise Violation(f"unknown at Stripe: {', '.join(sorted(foreign))}")

@@ -90,6 +90,26 @@ async def test_another_country_is_taken_where_stripe_refused_the_first(desk: Des
     assert [one["identity"]["country"] for one in await desk.stripe.objects("v2.core.account")] == ["DE"]
 
 
+async def test_stripe_gets_the_address_it_writes_to_and_we_keep_none(desk: Desk) -> None:
+    """Given Stripe asks for a contact, when none is given it is named as missing; given one, the account is made."""
+    await desk.stripe.play("/contact_email", required=True)
+    await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "US"})
+    await desk.work()
+    mine = (await desk.stage.call(GRACE, "GET", "/v1/payout-accounts/me")).json()
+    assert (mine["state"], mine["requirements"]) == ("none", ["contact_email"])
+
+    again = {"country": "US", "email": "grace@example.org"}
+    assert (await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", again)).status_code == 200
+    await desk.work()
+    assert [one["contact_email"] for one in await desk.stripe.objects("v2.core.account")] == ["grace@example.org"]
+    for job in desk.stage.service.jobs:
+        if job.name == "empty_old_webhooks":
+            await job.run()
+    async with desk.stage.service.database.read() as tx:
+        kept = await tx.all(text("SELECT CAST(parameters AS TEXT) AS sent FROM stripe_operations"))
+    assert [row for row in kept if "grace@example.org" in row["sent"]] == []
+
+
 ELSEWHERE = [
     "https://evil.example/",
     "http://app.example/",

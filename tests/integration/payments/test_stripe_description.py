@@ -14,12 +14,10 @@ from skillscoop_payments.domain.operation import Kind, NotThere, Operation
 from skillscoop_payments.main import build
 from skillscoop_payments.settings import PaymentsSettings
 
-from tests.conformance.stripe.description import needs_description, validate_answer, validate_request
+from tests.conformance.stripe.description import validate_answer, validate_request
 from tests.integration.payments.desk import ADA, SECRET, THIN_SECRET, Desk, playing_stripe
 from tests.support.identity import Issuer
 from tests.support.one_service import on_stage
-
-pytestmark = needs_description
 
 
 class Witness(stripe.AIOHTTPClient):

@@ -1,5 +1,6 @@
 """At the door of the webhooks: only Stripe's, only now, kept once."""
 
+import json
 from typing import Any
 
 import pytest
@@ -79,8 +80,6 @@ async def test_nonsense_is_refused(desk: Desk, body: bytes, header: str) -> None
 
 
 async def test_a_body_that_was_changed_on_the_way_is_refused(desk: Desk) -> None:
-    import json
-
     import stripe
 
     body = json.dumps(EVENT)
@@ -90,3 +89,18 @@ async def test_a_body_that_was_changed_on_the_way_is_refused(desk: Desk) -> None
         "/webhooks/stripe", content=body.replace("succeeded", "canceled"), headers={"Stripe-Signature": header}
     )
     assert answer.status_code == 400
+
+
+async def test_nothing_about_people_is_kept_of_a_webhook(desk: Desk) -> None:
+    """Given a payment whose event names its payer, when it was taken, then only names and ids of objects are stored."""
+    person = {"email": "ada@example.org", "name": "Ada L.", "address": {"line1": "12 St James's Square"}}
+    inner = {"id": "pi_1", "object": "payment_intent", "status": "succeeded", "billing_details": person}
+    event = {**EVENT, "created": 1_700_000_000, "data": {"object": {**inner, "receipt_email": "ada@example.org"}}}
+    assert (await desk.post_webhook(event)).status_code == 200
+    async with desk.stage.service.database.read() as tx:
+        (row,) = await tx.all(text("SELECT payload FROM provider_notices"))
+    stored = row["payload"] if isinstance(row["payload"], str) else json.dumps(row["payload"])
+    assert json.loads(stored)["about"] == {"id": "pi_1", "object": "payment_intent", "status": "succeeded"}
+    assert json.loads(stored)["type"] == EVENT["type"]
+    for told in ("ada@example.org", "Ada L.", "St James"):
+        assert told not in stored

@@ -22,7 +22,7 @@ LEFT_ALONE = {
     "jwks_file", "bus_namespace", "business_clock_offset_file", "mail_folder", "database_pool", "evidence_max_bytes",
     "jwt_types", "jwt_leeway_seconds", "jwt_max_ahead_seconds", "jwks_refresh_seconds", "http_head_seconds",
     "http_body_seconds", "stripe_timeout", "stripe_concurrency", "look_after_seconds", "book_after_seconds",
-    "settlement_currencies", "database_layer",
+    "settlement_currencies", "recheck_after_seconds", "moved_every_seconds", "database_layer",
 }  # fmt: skip
 """Settings with which compose's defaults are right; another value comes in an override or as a file."""
 

@@ -7,7 +7,7 @@ import stripe
 
 
 async def _onboarding_link(world: Any, account: str) -> Any:
-    use_case = {"configurations": ["recipient"], "refresh_url": "http://a.test/again", "return_url": "http://a.test/ok"}
+    use_case = {"refresh_url": "http://a.test/again", "return_url": "http://a.test/ok"}
     return await world.client.v2.core.account_links.create_async(
         {"account": account, "use_case": {"type": "account_onboarding", "account_onboarding": use_case}}
     )

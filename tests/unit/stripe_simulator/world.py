@@ -72,7 +72,9 @@ class Mailbox:
 @asynccontextmanager
 async def serving(app: Any, sock: socket.socket) -> AsyncIterator[str]:
     """The application on a loopback socket; yields its address."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, timeout_keep_alive=120)
+    )
     task = asyncio.create_task(server.serve(sockets=[sock]))
     while not server.started:
         await asyncio.sleep(0.005)
@@ -189,7 +191,8 @@ async def world(settings: SimulatorSettings, mailbox: Mailbox) -> AsyncIterator[
     settings = replace(settings, public_url=address(sock))
     async with (
         serving(create_app(settings, clock), sock) as url,
-        aiohttp.ClientSession() as browser,
+        # A connection kept for the next click may be closed by the server in the very moment of it.
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as browser,
         sdk(url) as client,
     ):
         yield World(url, settings, client, browser, mailbox, clock)

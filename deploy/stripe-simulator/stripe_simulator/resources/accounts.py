@@ -52,7 +52,6 @@ _CREATE: Table = {
     "metadata": "metadata",
 }
 _USE_CASE: Table = {
-    "configurations!": "texts",
     "refresh_url!": "text",
     "return_url": "text",
     "collection_options": {"fields": "text", "future_requirements": "text"},
@@ -95,6 +94,22 @@ def decide(tx: Transaction, id: str, status: str) -> Json:
     return account
 
 
+def close(tx: Transaction, id: str) -> Json:
+    """The account ends: its owner or Stripe closed it."""
+    account = tx.need("v2.core.account", id)
+    account["configuration"]["recipient"] = _recipient("restricted")
+    closed = tx.put({**account, "closed": True})
+    emit_thin(tx, "v2.core.account.closed", id)
+    return closed
+
+
+def delete(tx: Transaction, id: str) -> Json:
+    """The account is gone, and nobody is told: from now on the API knows no such account."""
+    account = tx.need("v2.core.account", id)
+    tx.remove(id)
+    return account
+
+
 def _recipient(status: str) -> Json:
     capability = {"status": status, "status_details": _STATUS_DETAILS[status]}
     return {"applied": True, "capabilities": {"stripe_balance": {"stripe_transfers": capability}}}
@@ -130,6 +145,9 @@ def _create(call: Call) -> Json:
     if wanted is not None and len(country) != 2:
         message = "A recipient needs identity.country, two letters."
         raise bad_parameter(message, code="identity_country_required", param="identity.country")
+    if wanted is not None and not call["contact_email"] and call.tx.meta("contact_email_required", False):
+        message = "A recipient needs contact_email."
+        raise bad_parameter(message, code="parameter_missing", param="contact_email")
     currency = defaults.get("currency") or "usd"
     if currency not in MINIMUM_CHARGE:
         raise bad_parameter(f"Invalid currency: {currency}", param="defaults.currency")
@@ -205,7 +223,9 @@ def _get(call: Call) -> Json:
 
 def _list(call: Call) -> Json:
     limit = min(call["limit"] or 20, 100)
-    found = call.tx.find("v2.core.account", limit=limit + 1, after=call["page"])
+    wanted = set(call["applied_configurations"] or ())
+    every = call.tx.find("v2.core.account", after=call["page"])
+    found = [account for account in every if wanted <= set(account["applied_configurations"])][: limit + 1]
     data = [_shown(account, None) for account in found[:limit]]
     following = f"{call.path}?limit={limit}&page={data[-1]['id']}" if len(found) > limit else None
     return {"data": data, "next_page_url": following, "previous_page_url": None}
@@ -218,9 +238,6 @@ def _link(call: Call) -> Json:
     if details is None:
         param = f"use_case[{use_case['type']}]"
         raise bad_parameter(f"Missing required param: {param}.", code="parameter_missing", param=param)
-    if set(details["configurations"]) - set(account["applied_configurations"]):
-        message = "The link's configurations must be those of the account."
-        raise invalid(message, code="configs_must_match_to_use_account_links")
     token = ids.letters(32)
     # Kept apart from the API's objects: the page finds the link by the token in its address.
     link = {
@@ -246,7 +263,9 @@ def _link(call: Call) -> Json:
 
 OPERATIONS = (
     Operation("POST", "/v2/core/accounts", _create, _CREATE),
-    Operation("GET", "/v2/core/accounts", _list, {"limit": "positive", "page": "text"}),
+    Operation(
+        "GET", "/v2/core/accounts", _list, {"limit": "positive", "page": "text", "applied_configurations": "texts"}
+    ),
     Operation("GET", "/v2/core/accounts/{id}", _get, {"include": "texts"}),
     Operation("POST", "/v2/core/account_links", _link, _LINK),
 )

@@ -88,6 +88,39 @@ def _create(call: Call) -> Json:
     return transfer
 
 
+def reverse(tx: Transaction, id: str, amount: int | None) -> Json:
+    """Somebody takes a transfer back, as by hand in the dashboard; the rest of it when no amount is named."""
+    transfer = tx.need("transfer", id)
+    left = transfer["amount"] - transfer["amount_reversed"]
+    amount = left if amount is None else amount
+    if not 0 < amount <= left:
+        raise invalid("A reversal takes back what is left of its transfer at most.", param="amount")
+    currency, back = transfer["currency"], ids.new("trr")
+    entry = balance.post(tx, "transfer_refund", amount, currency, source=back, category="transfer_reversal")
+    destination = transfer["destination"]
+    balance.post(tx, "payment_refund", -amount, currency, source=ids.new("pyr"), account=destination, category="refund")
+    reversal = tx.add(
+        {
+            "id": back,
+            "object": "transfer_reversal",
+            "amount": amount,
+            "balance_transaction": entry["id"],
+            "created": tx.now,
+            "currency": currency,
+            "destination_payment_refund": None,
+            "metadata": {},
+            "source_refund": None,
+            "transfer": id,
+        }
+    )
+    done = transfer["amount_reversed"] + amount
+    reversals = {**transfer["reversals"], "data": [reversal, *transfer["reversals"]["data"]]}
+    previous = {"amount_reversed": transfer["amount_reversed"], "reversed": False}
+    transfer = {**transfer, "amount_reversed": done, "reversed": done == transfer["amount"], "reversals": reversals}
+    emit(tx, "transfer.reversed", tx.put(transfer), previous)
+    return transfer
+
+
 def _source(tx: Transaction, id: str, amount: int, currency: str) -> Json:
     """The charge a transfer draws on, booked. Raises Refusal when it cannot carry this amount."""
     charge = tx.need("charge", id, "source_transaction")

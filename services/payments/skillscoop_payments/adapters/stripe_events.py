@@ -30,6 +30,14 @@ SUBJECTS: Mapping[str, Subject] = {
     "refund.updated": "refund",
     "refund.failed": "refund",
     "transfer.created": "transfer",
+    "transfer.reversed": "transfer",
+    "transfer.updated": "transfer",
+    "charge.dispute.created": "dispute",
+    "charge.dispute.updated": "dispute",
+    "charge.dispute.closed": "dispute",
+    "charge.dispute.funds_withdrawn": "dispute",
+    "charge.dispute.funds_reinstated": "dispute",
+    "account.application.deauthorized": "account",
     "v2.core.account[configuration.recipient].capability_status_updated": "account",
     "v2.core.account[requirements].updated": "account",
     "v2.core.account.closed": "account",
@@ -46,14 +54,14 @@ class WebhookRefused(Exception):
 class Notice:
     """A believed delivery: what to look at; `ref` is None when it leads to nothing.
 
-    `payload` is for operators alone, and None where it holds what no database stores.
+    `payload` is what is kept of it for operators: names and ids, nothing about people.
     """
 
     event_id: str
     type: str
     subject: str
     ref: str | None
-    payload: dict[str, Any] | None
+    payload: dict[str, Any]
 
 
 def verify(body: bytes, header: str, secrets: Sequence[str], now: datetime) -> None:
@@ -100,7 +108,33 @@ def read(body: bytes, endpoint: Endpoint, *, live: bool) -> Notice:
         raise WebhookRefused("the event is of another mode than this environment")
     subject = SUBJECTS.get(kind)
     ref = _ref(event, kind, endpoint) if subject else None
-    return Notice(event_id, kind, subject or "nothing", ref, event if _storable(event) else None)
+    return Notice(event_id, kind, subject or "nothing", ref, reduced(event))
+
+
+def reduced(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an event is worth keeping: which one it was, when, and about which object in which state.
+
+    Everything else, billing details and mail addresses among it, can be asked for at Stripe for thirty days, and what
+    we act on is asked for anyway.
+    """
+    data, related, request = (event.get(name) for name in ("data", "related_object", "request"))
+    inner = data.get("object") if isinstance(data, Mapping) else None
+    about = inner if isinstance(inner, Mapping) else related if isinstance(related, Mapping) else {}
+    kept = {name: event.get(name) for name in ("id", "object", "type", "created", "livemode", "api_version", "account")}
+    kept["about"] = {name: about.get(name) for name in ("id", "object", "type", "status")}
+    kept["request"] = request.get("id") if isinstance(request, Mapping) else None
+    return _plain(kept)
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is empty, long, nested or not storable."""
+    found: dict[str, Any] = {}
+    for name, part in value.items():
+        if name == "about":
+            found[name] = _plain(part)
+        elif isinstance(part, bool) or (isinstance(part, int) and abs(part) < 2**53) or _text(part) is not None:
+            found[name] = part
+    return found
 
 
 def _no_json(_name: str) -> Any:
@@ -129,9 +163,13 @@ def _ref(event: Mapping[str, Any], kind: str, endpoint: Endpoint) -> str | None:
         return _text(related.get("id")) if isinstance(related, Mapping) else None
     data = event.get("data")
     body = data.get("object") if isinstance(data, Mapping) else None
-    if endpoint == "connect" or not isinstance(body, Mapping):
+    if endpoint == "connect":
+        # The object inside is the application; which account let go of us stands beside it.
+        return _text(event.get("account")) if kind == "account.application.deauthorized" else None
+    if not isinstance(body, Mapping) or kind == "account.application.deauthorized":
         return None
-    return _text(body.get("payment_intent") if kind.startswith("charge.") else body.get("id"))
+    of_charge = SUBJECTS[kind] == "payment" and kind.startswith("charge.")
+    return _text(body.get("payment_intent") if of_charge else body.get("id"))
 
 
 def _text(value: Any) -> str | None:

@@ -17,6 +17,8 @@ INTENT_EXPANSION = ["latest_charge.balance_transaction"]
 SESSION_EXPANSION = ["payment_intent.latest_charge.balance_transaction"]
 REFUND_EXPANSION = ["balance_transaction", "failure_balance_transaction"]
 ACCOUNT_INCLUDES = ["configuration.recipient", "requirements"]
+MOVED_BY_OTHERS = ("refund", "refund_failure", "transfer_refund", "adjustment")
+"""Types of balance transactions in which what we did not do ourselves is found."""
 CARDS_ONLY = ["card"]
 
 
@@ -104,7 +106,10 @@ def _checkout(order: CheckoutOrder) -> dict[str, Any]:
 
 
 def _recipient(order: RecipientOrder) -> dict[str, Any]:
+    # Stripe asks for it where the account is made, and writes there about what it needs to know.
+    contact = {"contact_email": order.email} if order.email else {}
     return {
+        **contact,
         "dashboard": "express",
         "defaults": {"responsibilities": {"fees_collector": "application", "losses_collector": "application"}},
         "identity": {"country": order.country.lower()},

@@ -9,7 +9,9 @@ from skillscoop_payments.domain.observations import (
     AccountSeen,
     Booking,
     Capability,
+    ChargebackSeen,
     Failure,
+    Movement,
     Origin,
     PaymentSeen,
     PaymentStatus,
@@ -136,6 +138,7 @@ def refund(body: Json) -> RefundSeen:
         debit_ref=_ref(body.get("balance_transaction")),
         credit_ref=_ref(body.get("failure_balance_transaction")),
         failure=body.get("failure_reason"),
+        intent_ref=_ref(body.get("payment_intent")),
         debited=_moved(body.get("balance_transaction")),
         credited=_moved(body.get("failure_balance_transaction")),
     )
@@ -143,7 +146,28 @@ def refund(body: Json) -> RefundSeen:
 
 def transfer(body: Json) -> TransferSeen:
     """A Transfer."""
-    return TransferSeen(body["id"], body["amount"], origin(body))
+    return TransferSeen(body["id"], body["amount"], origin(body), body.get("amount_reversed") or 0)
+
+
+def chargeback(body: Json) -> ChargebackSeen:
+    """A Dispute: inquiries too, which take no money yet."""
+    intent = _ref(body.get("payment_intent"))
+    return ChargebackSeen(body["id"], intent, body["amount"], body["currency"], body["status"])
+
+
+def movement(entry: Json) -> Movement | None:
+    """A balance transaction with its source expanded; None where it is nothing that others could have made."""
+    source = entry.get("source")
+    if not isinstance(source, Mapping):
+        return None
+    match source.get("object"):
+        case "refund":
+            return Movement(entry["id"], "refund", source["id"])
+        case "transfer_reversal":
+            return Movement(entry["id"], "transfer", str(_ref(source["transfer"])))
+        case "dispute":
+            return Movement(entry["id"], "dispute", source["id"])
+    return None
 
 
 def account(body: Json) -> AccountSeen:

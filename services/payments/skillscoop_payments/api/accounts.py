@@ -74,7 +74,8 @@ async def open_payout_account(work: Change, body: PayoutAccountRequest | None = 
         raise invalid("/country", "not_allowed", "Freelancers cannot be paid in this country yet.")
     tx = await work.begin()
     try:
-        row, new = await onboarding.open_account(tx, office_of(work), work.actor.id, country, countries[0])
+        email = body.email if body is not None else None
+        row, new = await onboarding.open_account(tx, office_of(work), work.actor.id, country, countries[0], email)
     except CountryIsSettled as error:
         raise conflict(
             "payout_account_country",

@@ -19,7 +19,7 @@ from skillscoop_payments.domain.operation import Kind
 from skillscoop_payments.repository import alerts, operations
 from skillscoop_payments.repository import ledger as ledger_rows
 from skillscoop_payments.tables import OPERATOR_ALERTS, STRIPE_OPERATIONS
-from skillscoop_payments.usecases import retrying
+from skillscoop_payments.usecases import retrying, reviewing
 
 router = APIRouter(prefix="/v1/admin/payments", tags=["operators"])
 OperationState = Literal["pending", "done", "refused", "dropped"]
@@ -140,15 +140,17 @@ async def list_alerts(
     openapi_extra=MATCH_UNUSED,
 )
 async def resolve_alert(alert_id: str, body: RetryRequest, work: Change) -> Response:
-    """It no longer waits for anybody. Resolved twice, it stays as it was."""
+    """It no longer waits for anybody; money that it held moves on. Resolved twice, it stays as it was."""
     work.require_role("ops")
     tx = await work.begin()
     if await alerts.one(tx, alert_id) is None:
         raise not_found()
-    if await alerts.resolve(tx, alert_id):
-        await note(work, tx, "alert.resolve", alert_id, body.reason)
+    resolved = await alerts.resolve(tx, alert_id)
     row = await alerts.one(tx, alert_id)
     assert row is not None, "alerts are never deleted"
+    if resolved:
+        await note(work, tx, "alert.resolve", alert_id, body.reason)
+        await reviewing.resolved(tx, office_of(work), row)
     return await work.reply(alert_view(row))
 
 

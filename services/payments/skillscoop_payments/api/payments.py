@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from skillscoop_chassis.http.models import MoneyView, NextMove
+from skillscoop_chassis.http.models import MoneyView, NextMove, Warning
 from skillscoop_chassis.http.paging import Page, page
 from skillscoop_chassis.http.problems import not_found
 from sqlalchemy import RowMapping
@@ -34,6 +34,7 @@ def payment_view(row: RowMapping, reader: str, publishable_key: str) -> PaymentV
         amount=MoneyView(amount=payment.about.amount, currency=payment.about.currency),
         failure=FailureView(code=declined.code, message=declined.message) if declined else None,
         next=[NextMove(action=action, actor=actor) for action, actor in next_moves(payment)],
+        warnings=[Warning(code="under_review")] if payment.under_review else [],
         checkout_url=payment.checkout_url if paying else None,
         client_secret=payment.secret if paying else None,
         publishable_key=publishable_key if paying and payment.secret else None,

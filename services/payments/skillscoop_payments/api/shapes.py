@@ -79,11 +79,17 @@ class LedgerView(View):
 
 
 class PayoutAccountRequest(StrictRequest):
-    """Where the freelancer lives or runs the business: two letters of ISO 3166."""
+    """Where the freelancer lives or runs the business, two letters of ISO 3166, and where Stripe writes to them.
+
+    Without `email` the account may come back with `contact_email` among its requirements; ask again with one then.
+    """
 
     country: Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z]{2}$")] | None = Field(
         default=None, examples=["US"]
     )
+    email: (
+        Annotated[str, StringConstraints(strict=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None
+    ) = Field(default=None, examples=["grace@example.org"])
 
 
 class PayoutAccountView(Resource):

@@ -63,11 +63,12 @@ class PaymentSeen:
 
 @dataclass(frozen=True, slots=True)
 class TransferSeen:
-    """A transfer: it exists, so it is done. It has no other state."""
+    """A transfer: it exists, so it is done. `reversed` of it came back, which is never our doing."""
 
     ref: str
     amount: int
     origin: Origin = Origin()
+    reversed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class RefundSeen:
     debit_ref: str | None = None
     credit_ref: str | None = None
     failure: str | None = None
+    intent_ref: str | None = None
     debited: Money | None = None
     credited: Money | None = None
 
@@ -99,4 +101,25 @@ class AccountSeen:
     origin: Origin = Origin()
 
 
-Seen = PaymentSeen | TransferSeen | RefundSeen | AccountSeen
+@dataclass(frozen=True, slots=True)
+class ChargebackSeen:
+    """A payer's bank takes a payment back, or asks about it; `amount` of `currency` is what it is about."""
+
+    ref: str
+    intent_ref: str | None
+    amount: int
+    currency: str
+    status: str
+    origin: Origin = Origin()
+
+
+Seen = PaymentSeen | TransferSeen | RefundSeen | AccountSeen | ChargebackSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Money that moved on our balance: the booking's reference, and the object that tells why."""
+
+    ref: str
+    subject: Literal["refund", "transfer", "dispute"]
+    subject_ref: str

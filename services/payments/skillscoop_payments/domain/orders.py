@@ -73,6 +73,7 @@ class RecipientOrder:
 
     tag: Tag
     country: str
+    email: str | None = None
 
 
 Order = ChargeOrder | CheckoutOrder | CloseOrder | TransferOrder | RefundOrder | RecipientOrder

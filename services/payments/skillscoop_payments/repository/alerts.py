@@ -1,6 +1,7 @@
 """What about money only a person can decide: told once, kept until somebody resolves it."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from skillscoop_messages.database import Transaction
@@ -19,6 +20,11 @@ Kind = Literal[
     "replaced_refund_alive",
     "refund_failed",
     "transfer_given_up",
+    "foreign_refund",
+    "transfer_reversed",
+    "chargeback",
+    "converted_payment",
+    "payouts_not_manual",
 ]
 
 _T = OPERATOR_ALERTS.c
@@ -43,6 +49,24 @@ async def raise_alert(tx: Transaction, kind: Kind, subject: str, detail: str, pa
         },
     )
     tx.after_commit(lambda: LOG.error("%s: %s, %s", kind, subject, detail))
+
+
+async def is_known(tx: Transaction, kind: Kind, subject: str) -> bool:
+    """Whether an operator was asked about this before, whatever came of it."""
+    return await tx.first(select(_T.id).where(_T.kind == kind, _T.subject == subject)) is not None
+
+
+async def is_open(tx: Transaction, kind: Kind) -> bool:
+    """Whether an alert of this kind waits for an operator."""
+    return await tx.first(select(_T.id).where(_T.kind == kind, _T.resolved_at.is_(None)).limit(1)) is not None
+
+
+async def any_open(tx: Transaction, payment_id: str, kinds: Sequence[Kind]) -> bool:
+    """Whether one of these kinds is open about the payment."""
+    row = await tx.first(
+        select(_T.id).where(_T.payment_id == payment_id, _T.kind.in_(kinds), _T.resolved_at.is_(None)).limit(1)
+    )
+    return row is not None
 
 
 async def resolve(tx: Transaction, alert_id: str) -> bool:

@@ -8,13 +8,14 @@ from skillscoop_messages.context import TraceContext
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.picking import picked
-from sqlalchemy import ColumnElement, RowMapping, bindparam, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, RowMapping, Text, bindparam, cast, exists, func, literal, select, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 
 from skillscoop_payments.domain.operation import Kind, Operation, key
 from skillscoop_payments.tables import PAYMENTS, PROVIDER_NOTICES, STRIPE_OPERATIONS
 
+CONTACT = "contact_email"
 _T = STRIPE_OPERATIONS.c
 _INSERT = insert_into(STRIPE_OPERATIONS)
 _NEW = (
@@ -161,6 +162,12 @@ async def one(tx: Transaction, operation_id: str) -> RowMapping | None:
     return await tx.first(select(STRIPE_OPERATIONS).where(_T.id == operation_id))
 
 
+async def made_by_us(tx: Transaction, refs: Sequence[str]) -> set[str]:
+    """Which of these objects at the provider our own operations made."""
+    rows = await tx.all(select(_T.object_ref).where(_T.object_ref.in_(refs)))
+    return {row["object_ref"] for row in rows}
+
+
 async def of_account(tx: Transaction, payout_account_id: str) -> RowMapping | None:
     """The operation that makes a payout account: the newest, where one was refused before."""
     return await tx.first(
@@ -278,6 +285,22 @@ async def empty_payloads(tx: Transaction, before: datetime) -> int:
         .values(payload=None)
     )
     return result.rowcount
+
+
+async def forget_contacts(tx: Transaction) -> int:
+    """Take people's mail addresses out of calls that made an account: Stripe has them, and nobody needs them here.
+
+    A call that may be sent again keeps them, because every try must send the same.
+    """
+    rows = await tx.all(
+        select(_T.id, _T.parameters).where(
+            _T.payout_account_id.is_not(None), _T.state != "pending", cast(_T.parameters, Text).contains(CONTACT)
+        )
+    )
+    for row in rows:
+        kept = {name: value for name, value in row["parameters"].items() if name != CONTACT}
+        await write(tx, row["id"], parameters=kept)
+    return len(rows)
 
 
 async def is_closing(tx: Transaction, payment_id: str) -> bool:

@@ -60,6 +60,7 @@ def to_payment(row: RowMapping) -> Payment:
         second_of=row["second_of"],
         paid=row["paid"],
         booking=booking,
+        under_review=row["under_review"],
     )
 
 
@@ -152,6 +153,18 @@ async def save(tx: Transaction, payment: Payment, look_at: datetime | None) -> N
 async def locked(tx: Transaction, column: str, value: str) -> RowMapping | None:
     """The row with `column` = `value` (id, funding_id, intent_ref or checkout_ref), locked until the commit."""
     return await tx.first(_LOCKED[column], {"value": value})
+
+
+async def review(tx: Transaction, payment_id: str, under_review: bool) -> None:
+    """Whether an operator has to look before the money moves on. The caller holds the payment's lock."""
+    values = {"under_review": under_review, "version": _T.version + 1, "updated_at": tx.now()}
+    await tx.execute(PAYMENTS.update().where(_T.id == payment_id).values(**values))
+
+
+async def is_under_review(tx: Transaction, payment_id: str) -> bool:
+    """Whether an operator has to look before the money moves on."""
+    row = await tx.first(select(_T.under_review).where(_T.id == payment_id))
+    return row is not None and bool(row["under_review"])
 
 
 async def one(tx: Transaction, payment_id: str) -> RowMapping | None:

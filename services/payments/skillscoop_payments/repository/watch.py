@@ -1,11 +1,14 @@
 """What has to be looked at again because nobody may ever tell us about it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from skillscoop_messages.database import Transaction
 from sqlalchemy import RowMapping, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from skillscoop_payments.tables import SWEEPS
 
 LONGEST_LOOK = timedelta(minutes=30)
 
@@ -27,6 +30,19 @@ async def looked(tx: Transaction, table: Any, row: RowMapping, first: timedelta)
     await tx.execute(
         update(table).where(table.c.id == row["id"]).values(look_at=tx.wall() + wait, looks=row["looks"] + 1)
     )
+
+
+async def read_until(tx: Transaction, name: str) -> datetime | None:
+    """How far a list of the provider's was read; None before the first time."""
+    row = await tx.first(select(SWEEPS.c.until).where(SWEEPS.c.name == name))
+    return None if row is None else row["until"]
+
+
+async def has_read(tx: Transaction, name: str, until: datetime) -> None:
+    """A list of the provider's was read up to `until` (wall time)."""
+    values = {"name": name, "until": until}
+    insert = (postgresql if tx.dialect == "postgresql" else sqlite).insert(SWEEPS)
+    await tx.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"until": until}), values)
 
 
 async def anything_due(tx: Transaction, table: Any) -> bool:

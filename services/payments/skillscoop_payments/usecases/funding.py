@@ -190,7 +190,8 @@ async def _book(tx: Transaction, payment: Payment) -> None:
     assert booking is not None, "booked"
     about, wanted = payment.about, payment.refuse_reason is None
     if payment.converted:
-        LOG.error("payment %s: paid in %s, booked in %s", payment.id, about.currency, booking.currency)
+        why = f"paid in {about.currency}, booked in {booking.currency}: it can be given back, not released"
+        await alerts.raise_alert(tx, "converted_payment", payment.id, why, payment.id)
         paid, booked = Money(payment.paid, about.currency), Money(booking.amount, booking.currency)
         journals = ledger.fund_converted(booking.ref, paid, booked, about.milestone_id, cost=booking.fee, wanted=wanted)
         await ledger_rows.post(tx, journals, about, payment.id)

@@ -8,13 +8,20 @@ from datetime import timedelta
 from skillscoop_messages.database import Database, Transaction
 from sqlalchemy import RowMapping
 
-from skillscoop_payments.domain.observations import AccountSeen, PaymentSeen, RefundSeen, Seen, TransferSeen
+from skillscoop_payments.domain.observations import (
+    AccountSeen,
+    ChargebackSeen,
+    PaymentSeen,
+    RefundSeen,
+    Seen,
+    TransferSeen,
+)
 from skillscoop_payments.domain.operation import Operation, wait_after
 from skillscoop_payments.gateway import Gateway, Unreachable
 from skillscoop_payments.repository import accounts as account_rows
 from skillscoop_payments.repository import operations
 from skillscoop_payments.repository import payments as payment_rows
-from skillscoop_payments.usecases import funding, onboarding, settling
+from skillscoop_payments.usecases import funding, onboarding, reviewing, settling
 from skillscoop_payments.usecases.office import Office
 
 LOG = logging.getLogger(__name__)
@@ -56,6 +63,9 @@ async def record(tx: Transaction, office: Office, row: RowMapping, look: Look) -
         await _later(tx, row, look.error)
         return
     if look.seen is None:
+        if row["subject"] == "account":
+            # An account the provider does not know any more receives nothing.
+            await _account(tx, office, AccountSeen(row["subject_ref"], "rejected"))
         await operations.write_notice(tx, row["id"], state="done")
     elif await apply(tx, office, look.seen):
         await operations.write_notice(tx, row["id"], state="done", last_error=None)
@@ -79,14 +89,18 @@ async def apply(tx: Transaction, office: Office, seen: Seen) -> bool:
             operation = await _operation(tx, office, seen)
             if operation is None or operation.settlement_id is None:
                 return False
+            if seen.reversed and operation.payment_id is not None:
+                await reviewing.transfer_reversed(tx, office, operation.payment_id, seen)
             return await settling.transferred(tx, office, operation.settlement_id, operation.id, seen)
         case RefundSeen():
             operation = await _operation(tx, office, seen)
             if operation is None or operation.settlement_id is None:
-                return False
+                return await reviewing.foreign_refund(tx, office, seen)
             return await settling.refund_seen(tx, office, operation.settlement_id, operation.id, seen)
         case AccountSeen():
             return await _account(tx, office, seen)
+        case ChargebackSeen():
+            return await reviewing.chargeback(tx, office, seen)
 
 
 async def _payment(tx: Transaction, office: Office, seen: PaymentSeen) -> bool:

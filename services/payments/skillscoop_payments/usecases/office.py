@@ -17,7 +17,7 @@ class Office:
     `environment` marks every object we make there; `wake` starts waiting operations at once and `look` what is to be
     looked at there, call either after a commit only; `return_url` is where people come back to when nobody named a
     page; `look_after` is how long an open object is left alone before it is looked at unasked, `book_after` the same
-    for money the provider has yet to book.
+    for money the provider has yet to book, `recheck_after` for accounts that are in order.
     """
 
     environment: str
@@ -27,6 +27,7 @@ class Office:
     return_url: str
     look_after: timedelta
     book_after: timedelta
+    recheck_after: timedelta = timedelta(days=1)
 
 
 @contextmanager

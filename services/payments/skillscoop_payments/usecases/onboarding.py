@@ -27,7 +27,7 @@ PAYEE_READY = "payments.pay_out_when_payee_is_ready"
 
 
 async def open_account(
-    tx: Transaction, office: Office, user_id: str, country: str | None, default: str
+    tx: Transaction, office: Office, user_id: str, country: str | None, default: str, email: str | None = None
 ) -> tuple[RowMapping, bool]:
     """The person's account, and whether it is new. `country` None is no wish: the one they have is right.
 
@@ -37,7 +37,7 @@ async def open_account(
     account = PayoutAccount(new_id("pac"), user_id, country or default)
     row = await account_rows.locked(tx, "user_id", user_id)
     if row is None and await account_rows.insert(tx, account, current_trace()):
-        await operating.create_recipient(tx, office, account, current_trace())
+        await operating.create_recipient(tx, office, account, current_trace(), email)
         return await _of_user(tx, user_id), True
     # Somebody faster may have inserted it meanwhile, with another wish than this one.
     row = row or await account_rows.locked(tx, "user_id", user_id)
@@ -47,7 +47,7 @@ async def open_account(
         known = account_rows.to_account(row)
         again = replace(known, country=country or known.country, requirements=(), version=known.version + 1)
         await account_rows.save(tx, again, None)
-        await operating.create_recipient(tx, office, again, current_trace())
+        await operating.create_recipient(tx, office, again, current_trace(), email)
         return await _of_user(tx, user_id), False
     if country is not None and country != row["country"]:
         raise CountryIsSettled(row["country"], row["state"], row["version"])
@@ -113,11 +113,14 @@ async def doubt(tx: Transaction, office: Office, account_ref: str | None) -> boo
 
 
 async def refused(tx: Transaction, office: Office, payout_account_id: str) -> None:
-    """The provider will not make this account, for its country for example: the person is told, and may try again."""
+    """The provider will not make this account: the person is told what is wrong with it, and may try again."""
     row = await account_rows.locked(tx, "id", payout_account_id)
     assert row is not None, "an operation has its account"
     account = account_rows.to_account(row)
-    changed = replace(account, requirements=("country",), version=account.version + 1)
+    operation = await operations.of_account(tx, payout_account_id)
+    mail = operation is not None and operation["failure_code"] == "contact_email_missing"
+    wanted = ("contact_email",) if mail else ("country",)
+    changed = replace(account, requirements=wanted, version=account.version + 1)
     await account_rows.save(tx, changed, None)
 
 
@@ -136,5 +139,8 @@ def _look_at(tx: Transaction, office: Office, account: PayoutAccount, *, fell: b
     """When to look unasked. Soon after a fall: of two looks at once the older one may have been written last."""
     if fell and account.account_ref is not None:
         return tx.wall() + office.book_after
-    unfinished = account.account_ref is not None and account.state not in ("active", "rejected")
-    return tx.wall() + office.look_after if unfinished else None
+    if account.account_ref is None:
+        return None
+    # What is in order, or over, is asked about now and then too: its owner may close it, and nobody may tell us.
+    settled = account.state in ("active", "rejected")
+    return tx.wall() + (office.recheck_after if settled else office.look_after)

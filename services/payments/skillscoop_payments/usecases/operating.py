@@ -110,10 +110,12 @@ async def create_refund(
     tx.after_commit(office.nudge)
 
 
-async def create_recipient(tx: Transaction, office: Office, account: PayoutAccount, told: TraceContext) -> None:
+async def create_recipient(
+    tx: Transaction, office: Office, account: PayoutAccount, told: TraceContext, email: str | None = None
+) -> None:
     """Order an account for a freelancer."""
     operation_id = new_id("op")
-    order = RecipientOrder(Tag(office.environment, operation_id, account.id), account.country)
+    order = RecipientOrder(Tag(office.environment, operation_id, account.id), account.country, email)
     await operations.insert(
         tx,
         office.environment,

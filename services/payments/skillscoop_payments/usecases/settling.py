@@ -76,7 +76,11 @@ async def advance(
     """Start whatever can start now."""
     payee = await _payee(tx, settlement) if settlements.may_send(settlement) else None
     facts = settlements.advance(
-        settlement, booked=payment.booked, payee_ready=payee is not None and payee.ready, converted=payment.converted
+        settlement,
+        booked=payment.booked,
+        payee_ready=payee is not None and payee.ready,
+        converted=payment.converted,
+        under_review=payment.under_review,
     )
     await _record(tx, office, payment, settlement, facts, told, payee=payee)
 

@@ -60,8 +60,9 @@ class Payment:
     `method` is the caller's payment method where `kind` is "method"; `cancel_reason` is set from the wish to cancel on;
     `refuse_reason` from the moment nobody wants the money; `declined` is why the last card was refused; `booking` is
     what the provider booked on our balance, None until it did. `second_of` is the payment this is a second object of:
-    nobody asked for it, so it is closed, or given back as soon as it is paid. `secret` and `checkout_url` are for the
-    client alone.
+    nobody asked for it, so it is closed, or given back as soon as it is paid. `under_review`:
+    something happened to the money that an operator has to look at before any of it moves on. `secret` and
+    `checkout_url` are for the client alone.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Payment:
     second_of: str | None = None
     paid: int = 0
     booking: Booking | None = None
+    under_review: bool = False
 
     @property
     def booked(self) -> bool:

@@ -75,17 +75,27 @@ def give_back(settlement_id: str, payment_id: str, about: About, paid: int) -> S
     return Settlement(settlement_id, payment_id, about, "return", 0, paid, 0, transfer="none", refund="waiting")
 
 
-def advance(settlement: Settlement, *, booked: bool, payee_ready: bool, converted: bool = False) -> list[Fact]:
+def advance(
+    settlement: Settlement, *, booked: bool, payee_ready: bool, converted: bool = False, under_review: bool = False
+) -> list[Fact]:
     """Start whatever can start now. `booked`: the ledger has the payment; `payee_ready`: money may be sent there.
 
     `converted`: the provider holds the money in another currency than was agreed. It can go back as it came, but what
-    the freelancer agreed to cannot be sent, and a person has to say what becomes of it.
+    the freelancer agreed to cannot be sent, and a person has to say what becomes of it. `under_review`: nothing new
+    moves until an operator has looked.
     """
     if settlement.state == "completed":
         return []
     if settlement.state == "waiting" and not booked:
         leg: Literal["transfer", "refund"] = "transfer" if settlement.to_freelancer else "refund"
         return _finish(settlement, _block(settlement, leg, "payment_unposted"))
+    if under_review:
+        legs: tuple[tuple[Literal["transfer", "refund"], Leg], ...] = (
+            ("transfer", settlement.transfer),
+            ("refund", settlement.refund),
+        )
+        open_legs = [name for name, leg in legs if leg in ("waiting", "sent")]
+        return _finish(settlement, [fact for name in open_legs for fact in _block(settlement, name, "under_review")])
     facts: list[Fact] = [] if settlement.state == "running" else [Decided()]
     if settlement.transfer == "failed" and payee_ready and settlement.transfer_block == "payee_not_ready":
         facts.append(TransferSent())
@@ -156,6 +166,8 @@ def refund_refused(settlement: Settlement) -> list[Fact]:
 def leg_waits(settlement: Settlement, leg: Literal["transfer", "refund"], reason: BlockedReason) -> list[Fact]:
     """An attempt got no answer, or a no that can pass; it is tried again by itself."""
     if (settlement.transfer if leg == "transfer" else settlement.refund) != "sent":
+        return []
+    if (settlement.transfer_block if leg == "transfer" else settlement.refund_block) == "under_review":
         return []
     return _finish(settlement, _block(settlement, leg, reason))
 
