@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from skillscoop_chassis.http import limits  # noqa: F401 - registers too_many_requests, which the gateway answers too
 from skillscoop_chassis.http.bodies import BODY_LIMIT, BodyRule
 from skillscoop_chassis.http.problems import PROBLEM_CODES, register_codes
 
@@ -20,7 +21,6 @@ register_codes(
             "Not a request in HTTP/1.1, or a head too large.",
         ),
         "uri_too_long": (414, "The address is too long", "The gateway reads addresses of up to 8 KB."),
-        "too_many_requests": (429, "Too many requests", "From one address; `Retry-After` says when to ask again."),
         "not_implemented": (501, "Not implemented", "A transfer coding that nobody here knows."),
         "version_unsupported": (505, "HTTP version not supported", "The gateway speaks HTTP/1.1."),
     }

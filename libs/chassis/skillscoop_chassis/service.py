@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from skillscoop_messages.scheduled import TimerHandler
     from skillscoop_messages.transport.base import Transport
 
+    from skillscoop_chassis.http.limits import FloodLimits
     from skillscoop_chassis.identity import TokenVerifier
     from skillscoop_chassis.wiring import Messaging
 
@@ -67,6 +68,7 @@ class Service:
     resources: list[AbstractAsyncContextManager[Any]] = field(default_factory=list)
     outside: dict[str, Any] = field(default_factory=dict)
     verifier: TokenVerifier | None = None
+    limits: FloodLimits | None = None
     messaging: Messaging | None = None
     vitals: Vitals = field(init=False)
     busy_keys: BusyKeys = field(default_factory=BusyKeys, init=False)

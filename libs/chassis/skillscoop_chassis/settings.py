@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 from skillscoop_messages.clock import Clocks, shifted_clocks, system_clocks
 
+from skillscoop_chassis.http.limits import Networks, Rate
 from skillscoop_chassis.http.return_urls import Origins
 from skillscoop_chassis.identity import LEEWAY_SECONDS, MAX_AHEAD_SECONDS, TYPES
 from skillscoop_chassis.keys import KEYS_FRESH_SECONDS
@@ -189,6 +190,17 @@ class ServiceSettings(BaseSettings):
     http_head_seconds: float = Field(default=10.0, gt=0)
     http_body_seconds: float = Field(default=60.0, gt=0)
     business_clock_offset_file: Path | None = None
+    rate_limits: Literal["auto", "on", "off"] = "auto"
+    rate_reads: Rate = "1200/minute"
+    rate_writes: Rate = "240/minute"
+    rate_anonymous: Rate = "600/minute"
+    rate_refused: Rate = "30/minute"
+    trusted_proxies: Networks = ()
+
+    @property
+    def limits_on(self) -> bool:
+        """Whether callers are limited: everywhere but in the environment `test`, unless RATE_LIMITS says otherwise."""
+        return self.rate_limits == "on" or (self.rate_limits == "auto" and self.environment != "test")
 
     @classmethod
     def settings_customise_sources(

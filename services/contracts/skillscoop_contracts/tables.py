@@ -93,6 +93,7 @@ MONEY_OPERATIONS = sa.Table(
     sa.Column("payment_id", sa.Text),
     sa.Column("opened_at", UtcDateTime, nullable=False),
     sa.Column("closed_at", UtcDateTime),
+    sa.Index("money_operations_contract", "contract_id", "opened_at"),
     # The last word on "fund clicked twice" and "released and decided at once", should every other check fail.
     sa.Index(
         "money_operations_one_open",

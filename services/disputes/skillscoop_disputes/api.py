@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from skillscoop_chassis.access import is_support
 from skillscoop_chassis.audit import audit
 from skillscoop_chassis.http.edge import request_context
+from skillscoop_chassis.http.limits import cap_reached, window_of
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import EmptyRequest, Instant
 from skillscoop_chassis.http.paging import Page, PageParams, page_params
@@ -145,6 +146,7 @@ async def file_dispute(body: FormRequest, work: Works) -> Response:
     tx = await work.begin()
     actor = acting(work)
     asked = None if body.milestone_ids is None else tuple(dict.fromkeys(body.milestone_ids))
+    await _check_refiling(work, tx, body.contract_id)
     form = usecases.Form(body.contract_id, asked, body.reason, body.statement, shares(body.desired))
     try:
         dispute = await usecases.file_form(tx, form, actor)
@@ -153,6 +155,18 @@ async def file_dispute(body: FormRequest, work: Works) -> Response:
         raise problem_of(refusal, None, split_field="/milestone_ids" if unknown else "/desired") from refusal
     view = await _view(tx, dispute, Part.OPENER)
     return await work.reply(view, 201, dispute.version, location=f"/v1/disputes/{dispute.id}")
+
+
+async def _check_refiling(work: WritingRequest, tx: Transaction, contract_id: str) -> None:
+    """Raise Problem too_many_withdrawn (429) when the caller withdrew too many disputes of this contract lately."""
+    settings = work.service.settings
+    assert isinstance(settings, DisputesSettings)
+    rate = settings.cap_withdrawn_disputes
+    withdrawn = await repository.withdrawn_since(tx, contract_id, work.actor.id, tx.now() - window_of(rate))
+    detail = "You withdrew several disputes of this contract; please wait before you file another one."
+    refusal = cap_reached("withdrawn-disputes", rate, withdrawn, tx.now(), detail, "too_many_withdrawn")
+    if settings.limits_on and refusal is not None:
+        raise refusal
 
 
 @router.get("/v1/disputes", response_model=Page[DisputeView | DisputeRow], summary="My disputes, or support's queue")

@@ -46,6 +46,11 @@ register_codes(
             "Support decides only after a proposal was declined or left unanswered.",
         ),
         "another_second_approver": (409, "Another second approver", "Another agent has taken the approval."),
+        "too_many_withdrawn": (
+            429,
+            "Withdrawn too often",
+            "Whoever withdrew several disputes of one contract has to wait before filing another one.",
+        ),
         "nothing_held": (409, "No money is held", "A dispute can be opened while money is held on its milestones."),
         "not_heard_of_yet": (
             409,

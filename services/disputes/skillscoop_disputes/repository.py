@@ -196,6 +196,20 @@ async def history(tx: Transaction, dispute_id: str) -> Sequence[RowMapping]:
     return await tx.all(sa.select(HISTORY).where(HISTORY.c.dispute_id == dispute_id).order_by(HISTORY.c.id))
 
 
+async def withdrawn_since(tx: Transaction, contract_id: str, opened_by: str, since: datetime) -> list[datetime]:
+    """When this party withdrew disputes of the contract since then."""
+    known = DISPUTES.c
+    rows = await tx.all(
+        sa.select(known.updated_at).where(
+            known.contract_id == contract_id,
+            known.opened_by == opened_by,
+            known.state == State.WITHDRAWN.value,
+            known.updated_at > since,
+        )
+    )
+    return [row["updated_at"] for row in rows]
+
+
 @dataclass(frozen=True)
 class Filters:
     """Which disputes a list shows: exact fields, and those due before a moment. None filters nothing."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
+from skillscoop_chassis.http.limits import Rate
 from skillscoop_chassis.production import Refusal, is_loopback, is_public_https, parts_of
 from skillscoop_chassis.settings import ServiceSettings
 
@@ -15,7 +16,8 @@ class NotificationsSettings(ServiceSettings):
     """What is common to all services, and where mail goes.
 
     Without SMTP_URL letters are written as .eml files into MAIL_FOLDER. APP_URL is the address of the pages people
-    use; links in mail begin with it, and are left out without it.
+    use; links in mail begin with it, and are left out without it. CAP_UNANSWERED_MESSAGES: what a client may write in
+    one conversation to a freelancer who has not yet taken part.
     """
 
     REFUSED_IN_PRODUCTION: ClassVar[tuple[Refusal, ...]] = (
@@ -48,6 +50,7 @@ class NotificationsSettings(ServiceSettings):
     smtp_url: SecretStr | None = None
     mail_from: str = Field(default="SkillScoop <no-reply@skillscoop.localhost>", max_length=320)
     mail_folder: Path = Path("mail")
+    cap_unanswered_messages: Rate = "10/day"
     app_url: str | None = Field(default=None, pattern=r"^https?://[^\s\"<>]+$")
 
     @field_validator("mail_from")

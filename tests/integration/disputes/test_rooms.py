@@ -1,15 +1,19 @@
 """Who may see and do what, what is noted about it, and evidence."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from skillscoop_disputes.domain.moves import EVIDENCE_LIMIT
+from skillscoop_disputes.main import build
+from skillscoop_disputes.settings import DisputesSettings
 from skillscoop_messages.events import contracts
 
 from tests.integration.disputes.case import ADA, BEN, SAM, SUE, Case
-from tests.support.one_service import ROOT
+from tests.support.identity import Issuer
+from tests.support.one_service import ROOT, on_stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
 
@@ -273,6 +277,27 @@ async def test_lists_come_in_pages(case: Case) -> None:
     assert [one["opened_by"] for one in first["data"] + rest["data"]] == [BEN, ADA]
     assert rest["next_cursor"] is None
     assert (await case.call(BEN, "GET", f"/v1/disputes?cursor={first['next_cursor']}")).status_code == 400
+
+
+async def test_a_dispute_is_not_withdrawn_and_filed_without_end(sqlite_url: str, keys: Issuer, jwks_file: Path) -> None:
+    """Given two withdrawals in thirty days for one contract and party
+    When Ada files and withdraws again and again
+    Then the third form is refused; Ben files his, and Ada again after the thirty days.
+    """
+    more = {"rate_limits": "on", "cap_withdrawn_disputes": "2 per 30 day"}
+    async with on_stage(build, DisputesSettings, keys, sqlite_url, jwks_file, **more) as stage:
+        case = Case(stage)
+        await case.fund()
+        for _ in range(2):
+            assert (await case.file()).status_code == 201
+            await case.done(ADA, "withdraw")
+        refused = await case.file()
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_withdrawn")
+        assert int(refused.headers["retry-after"]) > 86_400
+        assert (await case.file(BEN)).status_code == 201
+        await case.done(BEN, "withdraw")
+        await stage.pass_time(days=31)
+        assert (await case.file()).status_code == 201
 
 
 def test_migrations_match_the_tables(database_url: str) -> None:

@@ -1,6 +1,7 @@
 """The chat of a contract: its record of moves, and what the two say to each other."""
 
 import random
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -9,10 +10,13 @@ import sqlalchemy as sa
 from skillscoop_chassis.tables import AUDIT_LOG
 from skillscoop_messages.events.notifications import MessagePosted
 from skillscoop_messages.ids import new_id
+from skillscoop_notifications.main import build
+from skillscoop_notifications.settings import NotificationsSettings
 
 from tests.integration.notifications.conftest import deliver, envelope, shifted
 from tests.integration.notifications.story import ADA, BEN, EVE, NOON, SUE, TITLE, TraceContext
-from tests.support.one_service import OneService
+from tests.support.identity import Issuer
+from tests.support.one_service import OneService, on_stage
 
 
 async def conversation(stage: OneService, user: str, story: TraceContext, *roles: str) -> dict[str, Any]:
@@ -173,6 +177,26 @@ async def test_naming_somebody_tells_nothing_about_them(stage: OneService, act: 
     acted = await conversation(stage, ADA, story)
     assert acted["participants"][1]["name"] == "Benedict Ocean"
     assert acted["other_read_up_to"] is not None
+
+
+async def test_who_has_not_answered_is_not_written_to_without_end(
+    sqlite_url: str, keys: Issuer, jwks_file: Path
+) -> None:
+    """Given two messages a day to somebody who has not yet taken part
+    When the client writes three, the freelancer answers, and the client goes on
+    Then the third is refused, and nothing is once they answered.
+    """
+    more = {"rate_limits": "on", "cap_unanswered_messages": "2/day"}
+    async with on_stage(build, NotificationsSettings, keys, sqlite_url, jwks_file, **more) as stage:
+        story = TraceContext()
+        await stage.hear(story.created())
+        path = f"/v1/conversations/{(await conversation(stage, ADA, story))['id']}/messages"
+        told = [await stage.call(ADA, "POST", path, {"text": f"Hello? {n}"}) for n in range(3)]
+        assert [one.status_code for one in told] == [201, 201, 429]
+        assert told[2].json()["code"] == "too_many_messages"
+        assert int(told[2].headers["retry-after"]) > 3_600
+        for user in (BEN, ADA, ADA, ADA):
+            assert (await stage.call(user, "POST", path, {"text": "Now we talk"})).status_code == 201
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

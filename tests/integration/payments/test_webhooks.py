@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from skillscoop_chassis.http.limits import FloodLimits
 from sqlalchemy import text
 
 from tests.integration.payments.desk import SECRET, Desk
@@ -54,6 +55,20 @@ async def test_forged_old_future_and_misdirected_deliveries_leave_nothing(desk: 
     answer = await desk.post_webhook(EVENT, **how)
     assert (answer.status_code, answer.json()["code"]) == (400, "webhook_refused")
     assert await kept(desk) == []
+
+
+async def test_forging_webhooks_ends_and_fills_no_log(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """Given two refused signatures a minute for one address
+    When somebody forges ten webhooks, and Stripe delivers one from there
+    Then all but two get 429 and leave no line in the log, and Stripe's is kept.
+    """
+    desk.stage.service.limits = FloodLimits({"refused": "2/minute"}, desk.stage.service.clocks.wall)
+    forged = [await desk.post_webhook(EVENT, secret="whsec_guessed") for _ in range(10)]
+    assert [one.status_code for one in forged] == [400, 400] + [429] * 8
+    assert int(forged[-1].headers["retry-after"]) >= 1
+    assert sum("was refused" in one.getMessage() for one in caplog.records) == 2
+    assert (await desk.post_webhook(EVENT)).status_code == 200
+    assert await kept(desk) == ["evt_1"]
 
 
 async def test_a_live_event_is_refused_where_no_real_money_moves(desk: Desk) -> None:

@@ -23,6 +23,9 @@ LEFT_ALONE = {
     "jwt_types", "jwt_leeway_seconds", "jwt_max_ahead_seconds", "jwks_refresh_seconds", "http_head_seconds",
     "http_body_seconds", "stripe_timeout", "stripe_concurrency", "look_after_seconds", "book_after_seconds",
     "settlement_currencies", "recheck_after_seconds", "moved_every_seconds", "database_layer",
+    "rate_reads", "rate_writes", "rate_anonymous", "rate_refused",
+    "cap_invitations_of_one", "cap_invitations", "cap_fundings_of_milestone", "cap_fundings", "cap_unanswered_messages",
+    "cap_withdrawn_disputes",
 }  # fmt: skip
 """Settings with which compose's defaults are right; another value comes in an override or as a file."""
 

@@ -16,6 +16,7 @@ from skillscoop_chassis.http.bodies import BodyRule
 from skillscoop_chassis.http.cors import Cors
 from skillscoop_chassis.http.edge import Edge, problem_for, problem_response
 from skillscoop_chassis.http.idempotency import Replayed
+from skillscoop_chassis.http.limits import FloodLimits
 from skillscoop_chassis.http.openapi import complete_document
 from skillscoop_chassis.http.problems import Problem, invalid_fields, not_found
 from skillscoop_chassis.identity import KeySource, TokenVerifier, keys_from_file, keys_from_url
@@ -38,6 +39,19 @@ def token_verifier(settings: ServiceSettings, service: Service) -> TokenVerifier
         leeway_seconds=settings.jwt_leeway_seconds,
         max_ahead_seconds=settings.jwt_max_ahead_seconds,
     )
+
+
+def flood_limits(settings: ServiceSettings, service: Service) -> FloodLimits | None:
+    """The flood limits that the settings describe, on the wall clock; None when they are switched off."""
+    if not settings.limits_on:
+        return None
+    rates = {
+        "reads": settings.rate_reads,
+        "writes": settings.rate_writes,
+        "anonymous": settings.rate_anonymous,
+        "refused": settings.rate_refused,
+    }
+    return FloodLimits(rates, service.clocks.wall, settings.trusted_proxies)
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -75,6 +89,7 @@ def create_app(
     app.include_router(admin_router(service.name), tags=["operators"])
     app.router.routes.extend(health_routes(service.vitals))
     _handle_errors(app, service)
+    service.limits = service.limits or flood_limits(service.settings, service)
     metrics = HttpMetrics(service.name, service.vitals.registry)
     app.add_middleware(
         Edge,
@@ -84,6 +99,7 @@ def create_app(
         public=public,
         bodies=bodies,
         cors=Cors(service.settings.cors_origins),
+        limits=service.limits,
     )
     describe = app.openapi
 

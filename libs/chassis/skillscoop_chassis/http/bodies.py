@@ -45,6 +45,7 @@ class RequestContext:
     body: bytes = b""
     is_json: bool = False
     digest: Any = None
+    limit_headers: Sequence[tuple[bytes, bytes]] = ()
 
     def fingerprint(self) -> str:
         """sha256 of the body as it was sent, hexadecimal."""

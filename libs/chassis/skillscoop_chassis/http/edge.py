@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from skillscoop_chassis.health import HttpMetrics
 from skillscoop_chassis.http.bodies import BodyRule, Disconnected, RequestContext, checked_receive, header, rule_for
 from skillscoop_chassis.http.cors import Cors
+from skillscoop_chassis.http.limits import FloodLimits
 from skillscoop_chassis.http.paths import any_matcher, matcher
 from skillscoop_chassis.http.problems import Problem, not_found, unavailable
 from skillscoop_chassis.identity import KeysUnavailable, TokenRefused, TokenVerifier
@@ -66,11 +67,13 @@ class Edge:
         public: Sequence[str] = (),
         bodies: Sequence[BodyRule] = (),
         cors: Cors | None = None,
+        limits: FloodLimits | None = None,
     ) -> None:
         self._app = app
         self._verifier = verifier
         self._database = database
         self._metrics = metrics
+        self._limits = limits
         self._public = any_matcher((*ALWAYS_PUBLIC, *public))
         self._rules = [(matcher(rule.pattern), rule) for rule in bodies]
         self._default = BodyRule("")
@@ -108,6 +111,7 @@ class Edge:
                     (b"cache-control", b"no-store"),
                     (b"x-content-type-options", b"nosniff"),
                     *self._cors.headers(scope),
+                    *known.limit_headers,
                 ]
             await send(message)
 
@@ -129,6 +133,10 @@ class Edge:
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, known: RequestContext) -> None:
         await self._authenticate(scope, known)
+        if self._limits is not None:
+            standing = self._limits.count_call(scope, known.actor.id if known.actor else None)
+            if standing is not None:
+                known.limit_headers = [(k.lower().encode(), v.encode()) for k, v in standing.headers().items()]
         if "\x00" in scope["path"]:
             raise not_found()
         if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
@@ -147,6 +155,8 @@ class Edge:
         try:
             known.actor, known.token_expires = await self._verifier.verify_until(token.decode("latin-1"))
         except (TokenRefused, KeysUnavailable) as error:
+            if self._limits is not None and isinstance(error, TokenRefused):
+                self._limits.count_refusal(scope)
             if public:
                 return
             if isinstance(error, KeysUnavailable):

@@ -83,7 +83,7 @@ def _complete(operation: dict[str, Any], method: str, route: APIRoute, uses: set
     responses: dict[str, Any] = operation.setdefault("responses", {})
     _drop_framework_validation(responses)
     _drop_null_body(operation)
-    statuses = {400, 408, 431, 500, 503}
+    statuses = {400, 408, 429, 431, 500, 503}
     if not is_public:
         operation["security"] = [{"token": []}]
         statuses |= {401, 403}

@@ -234,6 +234,7 @@ STATUS_WORDS = {
     422: "A field is not valid",
     428: "If-Match is required",
     431: "The headers are too large",
+    429: "More often than the limit allows; see Retry-After",
     500: "Something went wrong here",
     503: "Something this call needs is away",
 }

@@ -76,6 +76,11 @@ class ServiceRequest:
         """When the caller's token expires (seconds since the epoch), None without one."""
         return self._context.token_expires
 
+    def count_refusal(self) -> None:
+        """Count a signature that proved nothing, by address. Raises Problem too_many_requests (429)."""
+        if self.service.limits is not None:
+            self.service.limits.count_refusal(self.request.scope)
+
     @property
     def body(self) -> bytes:
         """The body as it was sent; empty for uploads."""

@@ -7,6 +7,7 @@ from skillscoop_messages.ids import PREFIXES, new_id
 from skillscoop_messages.money import CURRENCIES
 
 from skillscoop_contracts import projections
+from skillscoop_contracts.api.caps import check_invitation
 from skillscoop_contracts.api.dependencies import (
     EmptyBody,
     WriteRequest,
@@ -46,6 +47,7 @@ async def create_contract(body: CreateContractRequest, request: WriteRequest) ->
     if body.currency in CURRENCIES and body.currency not in settings_of(request).settlement_currencies:
         raise invalid("/currency", "currency_unknown", "This currency is not supported.")
     tx = await request.begin()
+    await check_invitation(request, tx, body.freelancer_id)
     command = drafting.CreateContract(
         by=By("client", request.actor.id),
         contract_id=new_id(PREFIXES["contract"]),

@@ -6,6 +6,7 @@ from skillscoop_chassis.http.problems import conflict, documented, invalid, not_
 from skillscoop_chassis.http.return_urls import check_return_url
 from skillscoop_messages.ids import PREFIXES, new_id
 
+from skillscoop_contracts.api.caps import check_funding
 from skillscoop_contracts.api.dependencies import (
     EmptyBody,
     MoneyWriteRequest,
@@ -66,6 +67,8 @@ async def fund_milestone(milestone_id: str, body: FundRequest, request: MoneyWri
     if by.role == "client" and stored.contract.currency not in settings.settlement_currencies:
         # It was agreed before the setting changed: charged now, the money could not be released.
         raise conflict("currency_not_settled", "Nothing can be paid in this currency now.", allowed=[])
+    if by.role == "client":
+        await check_funding(request, tx, milestone_id)
     command = funding.Fund(
         by=by,
         milestone_id=milestone_id,

@@ -11,6 +11,11 @@ register_codes(
             "None was sent, it is older than 24 hours, or was tried too often.",
         ),
         "too_many_codes": (429, "Too many codes", "At most five confirmation codes are mailed to one user in an hour."),
+        "too_many_messages": (
+            429,
+            "Too many messages",
+            "Only so many messages may be written to somebody who has not yet taken part in the contract.",
+        ),
         "too_many_streams": (429, "Too many streams", "At most twenty live streams of one user are open at a time."),
     }
 )

@@ -8,17 +8,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
+from skillscoop_chassis.http.limits import cap_reached, window_of
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import LongText, StrictRequest
 from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
 from skillscoop_chassis.http.problems import not_found
 from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from skillscoop_chassis.tables import AUDIT_LOG
+from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import PREFIXES, is_id, new_message_id
 from starlette.responses import Response
 
 from skillscoop_notifications.adapters.stream import Hub
+from skillscoop_notifications.api import codes  # noqa: F401 - registers this service's codes
 from skillscoop_notifications.repository import conversations
+from skillscoop_notifications.settings import NotificationsSettings
 from skillscoop_notifications.shapes import UNCHANGED, ConversationView, MessageView
 from skillscoop_notifications.tables import MESSAGES
 from skillscoop_notifications.usecases import chat
@@ -143,11 +147,32 @@ async def get_message(read: Read, log: Audit, conversation_id: str, message_id: 
 async def post_message(work: Change, conversation_id: str, body: MessageRequest) -> Response:
     """Say something to the other party. Messages are never changed or deleted, and never move money."""
     tx = await work.begin()
+    await _check_unanswered(work, tx, conversation_id)
     row, audience = await chat.post_message(tx, conversation_id, work.actor, body.text)
     hub: Hub = work.service.outside["hub"]
     tx.after_commit(lambda: hub.ring(audience))
     location = f"/v1/conversations/{conversation_id}/messages/{row['id']}"
     return await work.reply(message_view(row), status=201, version=1, location=location)
+
+
+async def _check_unanswered(work: WritingRequest, tx: Transaction, conversation_id: str) -> None:
+    """Raise Problem too_many_messages (429) when the client wrote enough to somebody who has not answered.
+
+    The conversation is locked, so the count is exact.
+    """
+    settings = work.service.settings
+    assert isinstance(settings, NotificationsSettings), "this service was built with its own settings"
+    if not settings.limits_on:
+        return
+    thread = await chat.seen_by_party(tx, conversation_id, work.actor)
+    if thread["freelancer_acted"] or work.actor.id != thread["client_id"]:
+        return
+    rate = settings.cap_unanswered_messages
+    written = await conversations.written_since(tx, conversation_id, work.actor.id, tx.now() - window_of(rate))
+    detail = "Please wait until they have answered."
+    refusal = cap_reached("unanswered-messages", rate, written, tx.now(), detail, "too_many_messages")
+    if refusal is not None:
+        raise refusal
 
 
 @router.post(

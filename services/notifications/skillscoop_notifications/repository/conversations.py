@@ -200,6 +200,13 @@ async def mark_read(tx: Transaction, conversation_id: str, user_id: str, upto: s
     )
 
 
+async def written_since(tx: Transaction, conversation_id: str, author_id: str, since: datetime) -> list[datetime]:
+    """When this author wrote plain messages here since then."""
+    written = sa.and_(_M.author_id == author_id, _M.kind == "text", _M.created_at > since)
+    rows = await tx.all(sa.select(_M.created_at).where(_M.conversation_id == conversation_id, written))
+    return [row["created_at"] for row in rows]
+
+
 async def add_message(tx: Transaction, row: dict[str, Any]) -> None:
     """Insert a plain message."""
     await tx.execute(MESSAGES.insert(), row)

@@ -40,6 +40,7 @@ async def _keep(work: Change, endpoint: Endpoint, secrets: Sequence[SecretStr]) 
         )
         notice: Notice = read(work.body, endpoint, live=settings.live)
     except WebhookRefused as error:
+        work.count_refusal()
         LOG.warning("a webhook at %s was refused: %s", endpoint, error)
         raise Problem("webhook_refused", "This delivery is not accepted.") from error
     tx = await work.begin(replay=False)
