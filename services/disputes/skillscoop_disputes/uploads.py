@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from fastapi import Request
 from skillscoop_chassis.http.problems import Problem, invalid
+from skillscoop_messages.texts import cleaned, shows_something
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
@@ -87,8 +88,8 @@ def sniffed_type(content: bytes) -> str:
 def safe_name(name: str) -> str:
     """A file name without folders, control characters and excess length."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    printable = "".join(one for one in last if one.isprintable() and not "\ud800" <= one <= "\udfff").strip(" .")
-    return printable[-LONGEST_NAME:] or "evidence"
+    printable = cleaned(last).strip(" .")[-LONGEST_NAME:]
+    return printable if shows_something(printable) else "evidence"
 
 
 def attachment_headers(name: str) -> dict[str, str]:

@@ -65,6 +65,7 @@ READ_MARKS = sa.Table(
     sa.Column("user_id", sa.Text, nullable=False),
     sa.Column("message_id", sa.Text, nullable=False),
     sa.Column("place", sa.BigInteger, nullable=False),
+    sa.Column("arrived", sa.Text, comment="the newest message that was there when the mark was set"),
     sa.PrimaryKeyConstraint("conversation_id", "user_id"),
     comment="up to which message a party has read; never moves back",
 )

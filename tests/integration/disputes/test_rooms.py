@@ -154,6 +154,22 @@ async def test_text_and_files_are_evidence_until_review(case: Case) -> None:
     assert (late.status_code, late.json()["code"], late.json()["state"]) == (409, "wrong_state", "in_review")
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("ශ්\u200dරී.png", "ශ්\u200dරී.png"),
+        ("علی\u200cرضا.png", "علی\u200cرضا.png"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("\u200d\u200d", "evidence"),
+    ],
+)
+async def test_a_file_keeps_its_name_in_every_language(case: Case, sent: str, kept: str) -> None:
+    """Joiners are part of a name; what turns its direction is not, and a name of nothing is none."""
+    await case.open()
+    file = await upload(case, ADA, PNG, sent)
+    assert file.json()["evidence"][0]["name"] == kept
+
+
 async def test_a_page_of_html_is_only_text(case: Case) -> None:
     await case.open()
     answer = await upload(case, ADA, b"<script>alert(1)</script>", "x.html")

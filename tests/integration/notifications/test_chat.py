@@ -146,6 +146,27 @@ async def test_news_may_overtake_the_contract_itself(stage: OneService) -> None:
     assert [one["card"]["type"] for one in shown] == ["contract.created", "milestone.funded"]
 
 
+async def test_what_arrives_late_is_not_read_already(stage: OneService) -> None:
+    """Given Ben read everything, up to a message of today
+    When a card of yesterday arrives
+    Then it is one unread entry, shown in its place above the mark; reading again makes it read.
+    """
+    story, today = TraceContext(), stage.service.clocks.business()
+    await deliver(stage, [envelope(story.created(), 1, shifted(today, hours=-30))])
+    thread = await conversation(stage, BEN, story)
+    path = f"/v1/conversations/{thread['id']}"
+    await stage.call(ADA, "POST", f"{path}/messages", {"text": "Good morning"})
+    read = await stage.call(BEN, "POST", f"{path}/read")
+    assert read.json()["unread_count"] == 0
+
+    await deliver(stage, [envelope(story.proposed(), 2, shifted(today, hours=-24))])
+    assert (await conversation(stage, BEN, story))["unread_count"] == 1
+    shown = await messages(stage, BEN, thread["id"])
+    assert [one["kind"] for one in shown] == ["card", "card", "text"]
+    assert (await stage.call(BEN, "POST", f"{path}/read")).json()["unread_count"] == 0
+    assert (await conversation(stage, BEN, story))["unread_count"] == 0
+
+
 @pytest.mark.parametrize("act", ["message", "answer"])
 async def test_naming_somebody_tells_nothing_about_them(stage: OneService, act: str) -> None:
     """Given Ben, who told us his name, is named as freelancer in a draft and has read what the client wrote

@@ -117,6 +117,11 @@ async def test_nobody_fills_a_strangers_mailbox(stage: OneService, mailbox: Mail
         {"name": "Ben\nBcc: eve"},
         {"name": "x" * 201},
         {"locale": "english please"},
+        {"locale": "e"},
+        {"locale": "en-"},
+        {"name": "\u202egnirts"},
+        {"name": "\u200d\u200c"},
+        {"name": "\u3164"},
         {"time_zone": "Mars/Olympus"},
         {"phone": "1"},
     ],
@@ -291,3 +296,26 @@ async def test_without_a_server_letters_become_files(tmp_path: Path) -> None:
     assert message_from_bytes(file.read_bytes(), policy=policy.default)["To"] == ADDRESS
     (tmp_path / "taken").write_text("")
     assert isinstance(await file_mailer(tmp_path / "taken", "a@b.org", lambda: NOON)(letter()), Delayed)
+
+
+@pytest.mark.parametrize("name", ["ශ්\u200dරී", "علی\u200cرضا", "👨\u200d👩\u200d👧"])
+async def test_a_name_with_joiners_is_kept_and_told_as_it_is(stage: OneService, name: str) -> None:
+    """Given a client whose name is written with joiners
+    When they draft a contract
+    Then the freelancer's notice says the name unchanged, and so does their contact.
+    """
+    put = await stage.call(ADA, "PUT", "/v1/me/contact", {"email": None, "name": name})
+    assert (put.status_code, put.json()["name"]) == (200, name)
+    await stage.hear(TraceContext().created())
+    notice = (await stage.call(BEN, "GET", "/v1/notifications")).json()["data"][0]
+    assert notice["title"].startswith(f"{name} drafts")
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [("en-US-u-fw-mon", "en"), ("pt_BR", "pt"), ("EN-us", "en"), ("pt_BR.UTF-8", "pt"), ("zh-Hant-TW", "zh")],
+)
+async def test_a_locale_is_reduced_to_its_language(stage: OneService, tag: str, language: str) -> None:
+    """Browsers and systems write what they mean with a language in different ways."""
+    put = await stage.call(ADA, "PUT", "/v1/me/contact", {"email": None, "locale": tag})
+    assert (put.status_code, put.json()["locale"]) == (200, language)

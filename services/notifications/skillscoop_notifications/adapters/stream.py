@@ -24,6 +24,8 @@ KEEP_ALIVE = timedelta(seconds=15)
 WATCH_EVERY = timedelta(milliseconds=500)
 AT_ONCE = 200
 STREAMS_OF_ONE_USER = 20
+WRITE_SECONDS = 30.0
+"""How long a listener may leave what was written untaken."""
 WATCHED_AT_ONCE = 1_000
 
 
@@ -107,11 +109,45 @@ def event_block(event: str, position: int, data: str) -> bytes:
     return f"id: {position}\nevent: {event}\ndata: {data}\n\n".encode()
 
 
+class _Stalled(Exception):
+    """The listener took nothing of what was written, or the stream had to end while it waited for that."""
+
+
+class _Writer:
+    """Writes to one listener, who may stop reading at any moment: no write outlasts the stream's own ends.
+
+    Raises _Stalled when a write took WRITE_SECONDS, the token expired, or one of `ends` came before it was taken.
+    """
+
+    def __init__(self, send: Send, ends: list[asyncio.Task[Any]], over: float) -> None:
+        self.ends = ends
+        self._send = send
+        self._over = over
+
+    async def write(self, body: bytes) -> None:
+        """Write one piece."""
+        piece = asyncio.ensure_future(self._send({"type": "http.response.body", "body": body, "more_body": True}))
+        patience = min(WRITE_SECONDS, max(0.0, self._over - asyncio.get_running_loop().time()))
+        try:
+            await asyncio.wait([piece, *self.ends], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not piece.done():
+                # What is read at once is not cut off by an end that came in the same moment.
+                await asyncio.sleep(0)
+        finally:
+            taken = piece.done()
+            if not taken:
+                piece.cancel()
+                await asyncio.gather(piece, return_exceptions=True)
+        if not taken:
+            raise _Stalled
+        piece.result()
+
+
 class LiveStream(Response):
     """The answer to `GET /v1/stream`: what is said to one user from `start` on.
 
-    Ends after `seconds`, when `stopping` is set, when the listener has gone, or when the database cannot be read; in
-    each case a listener comes back with the last id it saw and misses nothing.
+    Ends after `seconds`, when `stopping` is set, when the listener has gone or stopped reading, or when the database
+    cannot be read; in each case a listener comes back with the last id it saw and misses nothing.
     """
 
     media_type = "text/event-stream"
@@ -130,6 +166,7 @@ class LiveStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Talk until one of the ends."""
+        over = asyncio.get_running_loop().time() + self._seconds
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         ends: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._stopping.wait()),
@@ -137,8 +174,9 @@ class LiveStream(Response):
         ]
         try:
             with self._hub.listening(self._actor.id, self._start.position) as listener:
-                await self._talk(listener, send, ends)
-        except OSError:
+                await self._talk(listener, _Writer(send, ends, over), over)
+        except (OSError, _Stalled):
+            # Nobody takes what was written, so there is no use in writing the end of it.
             return
         except Exception as error:
             # The listener comes back and resumes; only errors that are not the database's absence are news.
@@ -151,15 +189,14 @@ class LiveStream(Response):
         with suppress(OSError):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _talk(self, listener: Listener, send: Send, ends: list[asyncio.Task[Any]]) -> None:
-        loop = asyncio.get_running_loop()
-        over = loop.time() + self._seconds
-        await _write(send, b": connected\n\n")
+    async def _talk(self, listener: Listener, writer: _Writer, over: float) -> None:
+        loop, ends = asyncio.get_running_loop(), writer.ends
+        await writer.write(b": connected\n\n")
         if self._start.reset:
-            await _write(send, event_block("reset", self._start.position, "{}"))
-        while not any(end.done() for end in ends):
+            await writer.write(event_block("reset", self._start.position, "{}"))
+        while not any(end.done() for end in ends) and loop.time() < over:
             listener.bell.clear()
-            if await self._tell_all(listener, send):
+            if await self._tell_all(listener, writer):
                 continue
             left = over - loop.time()
             if left <= 0:
@@ -171,21 +208,17 @@ class LiveStream(Response):
             finally:
                 bell.cancel()
             if not done and left > patience:
-                await _write(send, b": still here\n\n")
+                await writer.write(b": still here\n\n")
 
-    async def _tell_all(self, listener: Listener, send: Send) -> bool:
+    async def _tell_all(self, listener: Listener, writer: _Writer) -> bool:
         """Write what is new for the listener; whether there may be more."""
         async with self._database.read() as tx:
             rows, reached, more = await news_for(tx, self._actor, listener.position, AT_ONCE)
         if rows:
             blocks = b"".join(event_block(row["event"], row["position"], row["data"]) for row in rows)
-            await _write(send, blocks)
+            await writer.write(blocks)
         listener.position = reached
         return more
-
-
-async def _write(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 async def _gone(receive: Receive) -> None:

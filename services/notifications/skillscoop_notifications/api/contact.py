@@ -7,16 +7,17 @@ from typing import Annotated
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import StrictRequest
 from skillscoop_chassis.http.problems import Problem, documented, invalid
 from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from skillscoop_messages.executor import Executor
+from skillscoop_messages.texts import is_one_line, shows_something
 from starlette.responses import Response
 
 from skillscoop_notifications.api import codes  # noqa: F401 - registers this service's codes
-from skillscoop_notifications.domain.people import is_address
+from skillscoop_notifications.domain.people import LOCALE, is_address, language_of_tag
 from skillscoop_notifications.domain.tellings import MAIL_DEFAULTS
 from skillscoop_notifications.repository import people
 from skillscoop_notifications.shapes import UNCHANGED, ContactView, PreferencesView
@@ -29,13 +30,18 @@ Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
 
 
 class ContactRequest(StrictRequest):
-    """The whole contact; what is left out goes back to its default. `email: null` ends all mail."""
+    """The whole contact; what is left out goes back to its default. `email: null` ends all mail.
+
+    `locale` is a language tag (BCP 47, or as POSIX writes it); the language of it is kept.
+    """
 
     email: Annotated[str, Field(min_length=3, max_length=254)] | None = Field(examples=["ada@example.org"])
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")] | None = Field(
         default=None, examples=["Ada"]
     )
-    locale: str = Field(default="en", max_length=35, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["en"])
+    locale: Annotated[str, Field(min_length=2, max_length=100, pattern=LOCALE), AfterValidator(language_of_tag)] = (
+        Field(default="en", examples=["en", "en-US-u-fw-mon", "pt_BR"])
+    )
     time_zone: str = Field(default="UTC", min_length=1, max_length=64, examples=["Europe/Berlin"])
 
 
@@ -59,8 +65,8 @@ def _zones() -> frozenset[str]:
 def _checked(body: ContactRequest) -> contacts.Contact:
     if body.email is not None and not is_address(body.email):
         raise invalid("/email", "malformed", "This is not a mail address.")
-    if body.name is not None and not body.name.isprintable():
-        raise invalid("/name", "malformed", "A name is one line.")
+    if body.name is not None and not (is_one_line(body.name) and shows_something(body.name)):
+        raise invalid("/name", "malformed", "A name is one line that shows something.")
     if _zones() and body.time_zone not in _zones():
         raise invalid("/time_zone", "not_allowed", "This is not an IANA time zone.")
     return contacts.Contact(body.email, body.name and body.name.strip(), body.locale, body.time_zone)

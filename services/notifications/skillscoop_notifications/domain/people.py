@@ -18,6 +18,15 @@ _ADDRESS = re.compile(
 )
 
 
+LOCALE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*([.][A-Za-z0-9-]{1,20})?$"
+"""A language tag as browsers (`en-US-u-fw-mon`) and systems (`pt_BR.UTF-8`) give it."""
+
+
+def language_of_tag(tag: str) -> str:
+    """The language a tag begins with, in lower case: `en` for `EN-us`."""
+    return re.split(r"[-_.]", tag)[0].lower()
+
+
 def is_address(text: str) -> bool:
     """Whether `text` may be a mail address: plain ASCII, one line, nothing that has a meaning in a mail header."""
     return _ADDRESS.fullmatch(text) is not None

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from skillscoop_messages.money import Money, format_money
+from skillscoop_messages.texts import cleaned
 
 MONEY_FIELDS = frozenset(
     {
@@ -55,15 +56,13 @@ def because(reason: str) -> str:
 
 def one_line(text: str, longest: int = LINE_LENGTH) -> str:
     """`text` without line breaks or control characters, cut to `longest` characters: fit for a title or subject."""
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-    flat = " ".join(text.split())
+    flat = " ".join(cleaned(text, instead=" ").split())
     return flat if len(flat) <= longest else flat[: longest - 1].rstrip() + "…"
 
 
 def passage(text: str, longest: int = NOTE_LENGTH) -> str:
     """A longer text as written, line breaks kept, cut to `longest` characters."""
-    kept = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text).strip()
+    kept = cleaned(text, instead=" ", keep="\n").strip()
     return kept if len(kept) <= longest else kept[: longest - 1].rstrip() + "…"
 
 

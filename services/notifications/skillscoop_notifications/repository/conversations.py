@@ -49,6 +49,7 @@ _LAST_OF_ROOTS = (
 _PLACES_OF_ROOT = sa.select(_M.sequence, _M.place).where(
     _M.conversation_id == sa.bindparam("conversation_id"), _M.root == sa.bindparam("root"), _M.event_id.is_not(None)
 )
+_NEWEST = sa.select(sa.func.max(_M.id).label("id")).where(_M.conversation_id == sa.bindparam("conversation_id"))
 _BY_ID = sa.select(CONVERSATIONS).where(_C.id == sa.bindparam("id"))
 _LOCK_BY_ID = for_update(_BY_ID)
 
@@ -149,7 +150,10 @@ async def last_messages(tx: Transaction, conversation_ids: Sequence[str]) -> dic
 
 
 async def unread_counts(tx: Transaction, conversation_ids: Sequence[str], user_id: str) -> dict[str, int]:
-    """How many messages of others stand after the user's read mark, by conversation; none: not in the answer."""
+    """How many messages of others the user has not read, by conversation; none: not in the answer.
+
+    Unread is what stands after their mark, and what arrived after they set it, wherever it stands.
+    """
     if not conversation_ids:
         return {}
     mark = READ_MARKS.alias()
@@ -164,6 +168,8 @@ async def unread_counts(tx: Transaction, conversation_ids: Sequence[str], user_i
                 mark.c.place.is_(None),
                 _M.place > mark.c.place,
                 sa.and_(_M.place == mark.c.place, _M.id > mark.c.message_id),
+                # A card that came late stands above the mark, and was not there to be read when it was set.
+                _M.id > mark.c.arrived,
             ),
         )
         .group_by(_M.conversation_id)
@@ -181,19 +187,27 @@ async def read_marks(tx: Transaction, conversation_ids: Sequence[str]) -> dict[t
 
 
 async def mark_read(tx: Transaction, conversation_id: str, user_id: str, upto: sa.RowMapping) -> None:
-    """Move the user's mark to the message `upto`; a mark that is further already stays."""
+    """Move the user's mark to the message `upto`; a mark that is further already stays.
+
+    With it goes what had arrived by now: ids are made where messages are stored, in the order of time.
+    """
+    arrived = await tx.first(_NEWEST, {"conversation_id": conversation_id})
     statement = insert(READ_MARKS).values(
-        conversation_id=conversation_id, user_id=user_id, message_id=upto["id"], place=upto["place"]
+        conversation_id=conversation_id,
+        user_id=user_id,
+        message_id=upto["id"],
+        place=upto["place"],
+        arrived=arrived["id"] if arrived else upto["id"],
     )
     await tx.execute(
         statement.on_conflict_do_update(
             index_elements=[READ_MARKS.c.conversation_id, READ_MARKS.c.user_id],
-            set_={"message_id": statement.excluded.message_id, "place": statement.excluded.place},
+            set_={name: statement.excluded[name] for name in ("message_id", "place", "arrived")},
             where=sa.or_(
                 READ_MARKS.c.place < statement.excluded.place,
                 sa.and_(
                     READ_MARKS.c.place == statement.excluded.place,
-                    READ_MARKS.c.message_id < statement.excluded.message_id,
+                    READ_MARKS.c.message_id <= statement.excluded.message_id,
                 ),
             ),
         )
