@@ -8,7 +8,7 @@ from typing import Any
 from skillscoop_chassis.http.models import SubjectView
 
 from skillscoop_notifications.domain.people import mail_choices
-from skillscoop_notifications.shapes import (
+from skillscoop_notifications.schemas import (
     CardView,
     ContactView,
     MessageView,

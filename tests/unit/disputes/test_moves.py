@@ -5,10 +5,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from skillscoop_disputes.domain.available_actions import available_actions
 from skillscoop_disputes.domain.dispute import State, part_of
 from skillscoop_disputes.domain.errors import Blocked, Hidden, NotYours, Refusal, WrongState
 from skillscoop_disputes.domain.moves import MOVES, decide, mermaid
-from skillscoop_disputes.domain.next import next_moves
 
 from tests.unit.disputes.cases import ACTORS, COMMANDS, IN_STATE, LATE, NOW, run
 
@@ -125,10 +125,10 @@ def check_next(state: State, command: str, actor: str, moment: datetime) -> None
     """An open move without a reason against it succeeds, and what succeeds is listed."""
     before = IN_STATE[state]
     if MOVES[command].reported or actor == "stranger":
-        assert actor == "stranger" or not [one for one in next_moves(before, moment) if one.action == command]
+        assert actor == "stranger" or not [one for one in available_actions(before, moment) if one.action == command]
         return
     name = NAMES.get(actor, "support")
-    offered = [one for one in next_moves(before, moment) if (one.action, one.actor) == (command, name)]
+    offered = [one for one in available_actions(before, moment) if (one.action, one.actor) == (command, name)]
     assert len(offered) <= 1
     works = succeeds(state, command, actor, moment)
     if name != "support":

@@ -20,10 +20,10 @@ from skillscoop_messages.ids import PREFIXES, is_id, new_message_id
 from starlette.responses import Response
 
 from skillscoop_notifications.adapters.stream import Hub
-from skillscoop_notifications.api import codes  # noqa: F401 - registers this service's codes
+from skillscoop_notifications.api import error_mapping  # noqa: F401 - registers this service's codes
 from skillscoop_notifications.repository import conversations
+from skillscoop_notifications.schemas import UNCHANGED, ConversationView, MessageView
 from skillscoop_notifications.settings import NotificationsSettings
-from skillscoop_notifications.shapes import UNCHANGED, ConversationView, MessageView
 from skillscoop_notifications.tables import MESSAGES
 from skillscoop_notifications.usecases import chat
 from skillscoop_notifications.views import message_view

@@ -14,7 +14,7 @@ from skillscoop_messages.ids import PREFIXES, is_id
 from starlette.responses import Response
 
 from skillscoop_notifications.repository import feed
-from skillscoop_notifications.shapes import NotificationView, UnreadCountView
+from skillscoop_notifications.schemas import NotificationView, UnreadCountView
 from skillscoop_notifications.tables import NOTIFICATIONS
 from skillscoop_notifications.views import notification_view
 

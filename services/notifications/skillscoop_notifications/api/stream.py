@@ -13,9 +13,9 @@ from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, rea
 from starlette.responses import Response
 
 from skillscoop_notifications.adapters.stream import STREAMS_OF_ONE_USER, Hub, LiveStream
-from skillscoop_notifications.api import codes  # noqa: F401 - registers this service's codes
+from skillscoop_notifications.api import error_mapping  # noqa: F401 - registers this service's codes
 from skillscoop_notifications.api.conversations import Audit as TicketUse
-from skillscoop_notifications.shapes import TicketView
+from skillscoop_notifications.schemas import TicketView
 from skillscoop_notifications.usecases import stream
 
 router = APIRouter(tags=["stream"])

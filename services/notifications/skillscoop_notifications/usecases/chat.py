@@ -16,7 +16,7 @@ from skillscoop_notifications import publish
 from skillscoop_notifications.domain.thread import place_of
 from skillscoop_notifications.repository import conversations, feed
 from skillscoop_notifications.repository.feed import Item
-from skillscoop_notifications.shapes import ConversationView, ParticipantView
+from skillscoop_notifications.schemas import ConversationView, ParticipantView
 from skillscoop_notifications.tables import ASSIGNMENTS
 from skillscoop_notifications.views import Row, message_view
 

@@ -13,7 +13,7 @@ from skillscoop_chassis.identity import Actor
 from skillscoop_messages.database import Transaction
 
 from skillscoop_notifications.repository import feed
-from skillscoop_notifications.shapes import TicketView
+from skillscoop_notifications.schemas import TicketView
 from skillscoop_notifications.tables import ASSIGNMENTS
 
 TICKET_LIFE = timedelta(seconds=60)

@@ -24,7 +24,7 @@ from skillscoop_notifications.domain.words import names_of, words_of
 from skillscoop_notifications.repository import conversations, feed, people
 from skillscoop_notifications.repository.conversations import TOLD_OF_PEOPLE
 from skillscoop_notifications.repository.feed import Item
-from skillscoop_notifications.shapes import ObjectNews
+from skillscoop_notifications.schemas import ObjectNews
 from skillscoop_notifications.usecases.chat import message_items
 from skillscoop_notifications.views import message_view, notification_view
 

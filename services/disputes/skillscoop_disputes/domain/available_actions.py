@@ -21,7 +21,7 @@ class Open:
     blocked_reason: str | None = None
 
 
-def next_moves(dispute: Dispute, now: datetime) -> list[Open]:
+def available_actions(dispute: Dispute, now: datetime) -> list[Open]:
     """The open moves of all actors, in the table's order."""
     return [
         _open(dispute, move, part, actor, now)

@@ -1,40 +1,33 @@
 """HTTP: the Dispute Assistance Form, the parties' moves, and support's work on the case."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from skillscoop_chassis.access import is_support
 from skillscoop_chassis.audit import audit
-from skillscoop_chassis.http.edge import request_context
 from skillscoop_chassis.http.limits import cap_reached, window_of
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import EmptyRequest, Instant
-from skillscoop_chassis.http.paging import Page, PageParams, page_params
+from skillscoop_chassis.http.paging import Page
 from skillscoop_chassis.http.problems import documented, not_found
-from skillscoop_chassis.http.requests import (
-    ReadingRequest,
-    ServiceRequest,
-    WritingRequest,
-    money_transaction,
-    reading,
-    transaction,
-)
-from skillscoop_chassis.service import Service
+from skillscoop_chassis.http.requests import WritingRequest
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import PREFIXES, new_id
 
 from skillscoop_disputes import repository, usecases
-from skillscoop_disputes.domain import commands as ask
-from skillscoop_disputes.domain.dispute import HANDLERS, Actor, Dispute, Evidence, Part, State, part_of
-from skillscoop_disputes.domain.errors import Refusal, SplitInvalid
-from skillscoop_disputes.domain.moves import permit
-from skillscoop_disputes.refusals import problem_of
-from skillscoop_disputes.settings import DisputesSettings
-from skillscoop_disputes.shapes import (
+from skillscoop_disputes.api.dependencies import (
+    AuditedReadRequest,
+    MoneyWriteRequest,
+    PageQuery,
+    ReadRequest,
+    WriteRequest,
+    acting,
+    remember_agent,
+)
+from skillscoop_disputes.api.error_mapping import problem_of
+from skillscoop_disputes.api.schemas import (
     AnswerRequest,
     AssignRequest,
     DisputeRow,
@@ -48,51 +41,19 @@ from skillscoop_disputes.shapes import (
     shares,
     whole_view,
 )
-from skillscoop_disputes.uploads import TYPES, UNKNOWN, Piece, attachment_headers, file_piece, text_piece
+from skillscoop_disputes.api.uploads import TYPES, UNKNOWN, Piece, attachment_headers, file_piece, text_piece
+from skillscoop_disputes.domain import commands as ask
+from skillscoop_disputes.domain.dispute import HANDLERS, Actor, Dispute, Evidence, Part, State, part_of
+from skillscoop_disputes.domain.errors import Refusal, SplitInvalid
+from skillscoop_disputes.domain.moves import permit
+from skillscoop_disputes.settings import DisputesSettings
 
-PUBLIC_PATHS: tuple[str, ...] = ()
 FILES = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (UNKNOWN, *TYPES[:-1])}
 EVIDENCE_PATH = "POST /v1/disputes/{id}/evidence"
 DISPUTE = "/v1/disputes/{dispute_id}"
-REMEMBERED_AGAIN = timedelta(days=1)
-REMEMBERED = 10_000
-
-
-async def remember_agent(request: Request) -> None:
-    """Note that the caller's token carries the role support: they may be given cases from now on."""
-    caller = request_context(request).actor
-    if caller is None or not is_support(caller):
-        return
-    service: Service = request.app.state.service
-    known: dict[str, datetime] = service.outside["agents"]
-    if known.get(caller.id, datetime.min.replace(tzinfo=UTC)) > service.clocks.wall() - REMEMBERED_AGAIN:
-        return
-    async with service.database.begin() as tx:
-        await repository.remember_agent(tx, caller.id)
-        known[caller.id] = tx.wall()
-        while len(known) > REMEMBERED:
-            del known[next(iter(known))]
 
 
 router = APIRouter(tags=["disputes"], dependencies=[Depends(remember_agent)])
-
-
-async def audited_reading(request: Request) -> AsyncIterator[WritingRequest]:
-    """A request that reads, in a transaction that may note who read."""
-    async for work in transaction(request):
-        yield work
-
-
-Works = Annotated[WritingRequest, Depends(transaction, scope="function")]
-MoneyWorks = Annotated[WritingRequest, Depends(money_transaction, scope="function")]
-Reads = Annotated[ReadingRequest, Depends(reading, scope="function")]
-Audited = Annotated[WritingRequest, Depends(audited_reading, scope="function")]
-Params = Annotated[PageParams, Depends(page_params)]
-
-
-def acting(asking: ServiceRequest) -> Actor:
-    """The caller as the domain knows them."""
-    return Actor(asking.actor.id, is_support(asking.actor))
 
 
 async def _view(tx: Transaction, dispute: Dispute, part: Part) -> DisputeRow:
@@ -141,7 +102,7 @@ async def _answer(work: WritingRequest, tx: Transaction, dispute: Dispute, actor
     responses=documented(404),
     openapi_extra=MATCH_UNUSED,
 )
-async def file_dispute(body: FormRequest, work: Works) -> Response:
+async def file_dispute(body: FormRequest, work: WriteRequest) -> Response:
     """Open a dispute about money that is held. It is `opening` until the money is frozen, then `open` or `refused`."""
     tx = await work.begin()
     actor = acting(work)
@@ -171,8 +132,8 @@ async def _check_refiling(work: WritingRequest, tx: Transaction, contract_id: st
 
 @router.get("/v1/disputes", response_model=Page[DisputeView | DisputeRow], summary="My disputes, or support's queue")
 async def list_disputes(
-    read: Reads,
-    params: Params,
+    read: ReadRequest,
+    params: PageQuery,
     state: Annotated[State | None, Query()] = None,
     assigned_to: Annotated[str | None, Query(max_length=255)] = None,
     contract_id: Annotated[str | None, Query(max_length=64)] = None,
@@ -213,14 +174,14 @@ async def _readable(work: WritingRequest, dispute_id: str) -> tuple[Transaction,
 
 
 @router.get(DISPUTE, response_model=DisputeView | DisputeRow, summary="A dispute")
-async def get_dispute(dispute_id: str, work: Audited) -> Response:
+async def get_dispute(dispute_id: str, work: AuditedReadRequest) -> Response:
     """The whole case for the parties and its agents; for others of support its row in the queue."""
     tx, dispute, part = await _readable(work, dispute_id)
     return await work.reply(await _view(tx, dispute, part), version=dispute.version)
 
 
 @router.post(f"{DISPUTE}/answer", response_model=DisputeView, summary="Answer the form")
-async def answer_dispute(dispute_id: str, body: AnswerRequest, work: Works) -> Response:
+async def answer_dispute(dispute_id: str, body: AnswerRequest, work: WriteRequest) -> Response:
     """The other party tells their side, once, within the policy's days."""
     command = ask.AnswerForm(body.statement, shares(body.desired))
     return await _command(work, dispute_id, command, split_field="/desired")
@@ -251,7 +212,7 @@ _EVIDENCE_BODY = {
     openapi_extra=_EVIDENCE_BODY,
     responses=documented(422),
 )
-async def add_evidence(dispute_id: str, request: Request, work: Works) -> Response:
+async def add_evidence(dispute_id: str, request: Request, work: WriteRequest) -> Response:
     """A text, or one file as multipart field `file`. It stays as it is, and nothing is added once in review."""
     settings = work.service.settings
     assert isinstance(settings, DisputesSettings)
@@ -290,7 +251,7 @@ async def _piece(request: Request, work: WritingRequest, limit: int) -> Piece:
     summary="Download evidence",
     responses={200: {"description": "The file as an attachment, of the type its bytes are", "content": FILES}},
 )
-async def download_evidence(dispute_id: str, evidence_id: str, work: Audited) -> Response:
+async def download_evidence(dispute_id: str, evidence_id: str, work: AuditedReadRequest) -> Response:
     """The text or file, always as an attachment. For the parties and the case's agents."""
     tx, dispute, part = await _readable(work, dispute_id)
     found = await repository.evidence_content(tx, dispute.id, evidence_id)
@@ -300,61 +261,61 @@ async def download_evidence(dispute_id: str, evidence_id: str, work: Audited) ->
 
 
 @router.post(f"{DISPUTE}/withdraw", response_model=DisputeView, summary="Withdraw")
-async def withdraw_dispute(dispute_id: str, work: Works, body: EmptyRequest | None = None) -> Response:
+async def withdraw_dispute(dispute_id: str, work: WriteRequest, body: EmptyRequest | None = None) -> Response:
     """The opener takes the dispute back, before a decision; the money is unfrozen."""
     return await _command(work, dispute_id, ask.Withdraw())
 
 
 @router.post(f"{DISPUTE}/proposal/accept", response_model=DisputeView, summary="Accept the proposal")
-async def accept_proposal(dispute_id: str, work: MoneyWorks, body: EmptyRequest | None = None) -> Response:
+async def accept_proposal(dispute_id: str, work: MoneyWriteRequest, body: EmptyRequest | None = None) -> Response:
     """A party agrees; once both have, the split is decided."""
     return await _command(work, dispute_id, ask.AcceptProposal())
 
 
 @router.post(f"{DISPUTE}/proposal/decline", response_model=DisputeView, summary="Decline the proposal")
-async def decline_proposal(dispute_id: str, work: Works, body: EmptyRequest | None = None) -> Response:
+async def decline_proposal(dispute_id: str, work: WriteRequest, body: EmptyRequest | None = None) -> Response:
     """A party does not agree; the case goes back to review."""
     return await _command(work, dispute_id, ask.DeclineProposal())
 
 
 @router.post(f"{DISPUTE}/assign", response_model=DisputeView | DisputeRow, summary="Take or assign the case")
-async def assign_dispute(dispute_id: str, work: Works, body: AssignRequest | None = None) -> Response:
+async def assign_dispute(dispute_id: str, work: WriteRequest, body: AssignRequest | None = None) -> Response:
     """Support gives the case to an agent, the caller by default; while a decision waits, as its second approver."""
     agent = body.agent_id if body and body.agent_id else work.actor.id
     return await _command(work, dispute_id, ask.Assign(agent))
 
 
 @router.post(f"{DISPUTE}/unassign", response_model=DisputeView | DisputeRow, summary="Put the case back")
-async def unassign_dispute(dispute_id: str, work: Works, body: EmptyRequest | None = None) -> Response:
+async def unassign_dispute(dispute_id: str, work: WriteRequest, body: EmptyRequest | None = None) -> Response:
     """Support puts the case back into the queue; while a decision waits, lets its second approver go."""
     return await _command(work, dispute_id, ask.Unassign())
 
 
 @router.post(f"{DISPUTE}/notes", status_code=201, response_model=DisputeView, summary="Write an internal note")
-async def add_note(dispute_id: str, body: NoteRequest, work: Works) -> Response:
+async def add_note(dispute_id: str, body: NoteRequest, work: WriteRequest) -> Response:
     """An internal note; the parties never see it."""
     return await _command(work, dispute_id, ask.Note(body.text), status=201)
 
 
 @router.post(f"{DISPUTE}/propose", response_model=DisputeView, summary="Propose a split")
-async def propose_split(dispute_id: str, body: SplitRequest, work: MoneyWorks) -> Response:
+async def propose_split(dispute_id: str, body: SplitRequest, work: MoneyWriteRequest) -> Response:
     """The assigned agent proposes a split of all disputed money; both parties have the policy's days."""
     return await _command(work, dispute_id, ask.Propose(shares(body.split), body.reasons))
 
 
 @router.post(f"{DISPUTE}/decide", response_model=DisputeView, summary="Decide")
-async def decide_dispute(dispute_id: str, body: SplitRequest, work: MoneyWorks) -> Response:
+async def decide_dispute(dispute_id: str, body: SplitRequest, work: MoneyWriteRequest) -> Response:
     """The assigned agent decides after a proposal failed; above the policy's amount another agent has to approve."""
     return await _command(work, dispute_id, ask.Decide(shares(body.split), body.reasons))
 
 
 @router.post(f"{DISPUTE}/approve-decision", response_model=DisputeView, summary="Approve a decision")
-async def approve_decision(dispute_id: str, work: MoneyWorks, body: EmptyRequest | None = None) -> Response:
+async def approve_decision(dispute_id: str, work: MoneyWriteRequest, body: EmptyRequest | None = None) -> Response:
     """Another agent, as second approver, puts the decision into force."""
     return await _command(work, dispute_id, ask.ApproveDecision())
 
 
 @router.post(f"{DISPUTE}/reject-decision", response_model=DisputeView | DisputeRow, summary="Reject a decision")
-async def reject_decision(dispute_id: str, work: Works, body: RejectRequest | None = None) -> Response:
+async def reject_decision(dispute_id: str, work: WriteRequest, body: RejectRequest | None = None) -> Response:
     """Another agent, as second approver, sends the decision back to review."""
     return await _command(work, dispute_id, ask.RejectDecision(body.reason if body else None))

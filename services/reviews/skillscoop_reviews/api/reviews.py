@@ -1,16 +1,14 @@
 """HTTP: reviews of a contract for its parties, published ones and ratings for everybody."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Response
-from skillscoop_chassis.http.paging import Page, PageParams, page, page_params
-from skillscoop_chassis.http.problems import Problem, conflict, not_found, register_codes
-from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
+from fastapi import APIRouter, Response
+from skillscoop_chassis.http.paging import Page, page
+from skillscoop_chassis.http.problems import not_found
 from skillscoop_messages.ids import PREFIXES, new_id
 
 from skillscoop_reviews import repository, usecases
-from skillscoop_reviews.domain.window import Hidden, Refusal, Window, Words, Write, part_of
-from skillscoop_reviews.shapes import (
+from skillscoop_reviews.api.dependencies import PageQuery, ReadRequest, WriteRequest
+from skillscoop_reviews.api.error_mapping import problem_of
+from skillscoop_reviews.api.schemas import (
     ContractReviews,
     RatingView,
     ReviewRequest,
@@ -21,41 +19,13 @@ from skillscoop_reviews.shapes import (
     rating_view,
     view_for,
 )
+from skillscoop_reviews.domain.window import Refusal, Words, Write, part_of
 
 router = APIRouter(tags=["reviews"])
-PUBLIC_PATHS = ("GET /v1/users/{user_id}/rating", "GET /v1/users/{user_id}/reviews")
-
-register_codes(
-    {
-        "window_not_open": (
-            409,
-            "Reviews cannot be written now",
-            "Reviews are written while the window is open: from the contract's end for as long as its policy says, or "
-            "until both sides have written.",
-        ),
-    }
-)
-
-Reads = Annotated[ReadingRequest, Depends(reading, scope="function")]
-Works = Annotated[WritingRequest, Depends(transaction, scope="function")]
-Params = Annotated[PageParams, Depends(page_params)]
-
-
-def _problem(refusal: Refusal, window: Window) -> Problem:
-    """What the domain's refusal is over HTTP."""
-    if isinstance(refusal, Hidden):
-        return not_found()
-    return conflict(
-        "window_not_open",
-        "Reviews can only be written while the review window is open.",
-        state=window.state.value,
-        version=window.version,
-        allowed=[],
-    )
 
 
 @router.put("/v1/contracts/{contract_id}/review", response_model=ReviewView, summary="Review the other side")
-async def put_review(contract_id: str, body: ReviewRequest, work: Works) -> Response:
+async def put_review(contract_id: str, body: ReviewRequest, work: WriteRequest) -> Response:
     """Write or rewrite one's review. It stays sealed until both sides have written or the window closes."""
     tx = await work.begin()
     window = await repository.load(tx, contract_id, lock=True)
@@ -67,7 +37,7 @@ async def put_review(contract_id: str, body: ReviewRequest, work: Works) -> Resp
     try:
         after = await usecases.carry_out(tx, window, Write(new_id(PREFIXES["review"]), words), work.actor.id)
     except Refusal as refusal:
-        raise _problem(refusal, window) from refusal
+        raise problem_of(refusal, window) from refusal
     review = after.by(work.actor.id)
     if review is None:
         raise not_found()
@@ -75,7 +45,7 @@ async def put_review(contract_id: str, body: ReviewRequest, work: Works) -> Resp
 
 
 @router.get("/v1/contracts/{contract_id}/reviews", response_model=ContractReviews, summary="Reviews of a contract")
-async def list_contract_reviews(contract_id: str, read: Reads) -> Response:
+async def list_contract_reviews(contract_id: str, read: ReadRequest) -> Response:
     """Both reviews of a contract for its parties; of the other side's sealed one only that it exists."""
     tx = await read.begin()
     window = await repository.load(tx, contract_id, lock=False)
@@ -92,7 +62,7 @@ async def list_contract_reviews(contract_id: str, read: Reads) -> Response:
 
 
 @router.get("/v1/users/{user_id}/reviews", response_model=Page[ReviewView], summary="Published reviews of a person")
-async def list_user_reviews(user_id: str, read: Reads, params: Params) -> Response:
+async def list_user_reviews(user_id: str, read: ReadRequest, params: PageQuery) -> Response:
     """What others published about somebody, newest first; nothing for the unknown. Needs no token."""
     cursor = read.cursor(params)
     tx = await read.begin()
@@ -108,7 +78,7 @@ async def list_user_reviews(user_id: str, read: Reads, params: Params) -> Respon
 
 
 @router.get("/v1/users/{user_id}/rating", response_model=RatingView, summary="Rating of a person")
-async def get_user_rating(user_id: str, read: Reads) -> Response:
+async def get_user_rating(user_id: str, read: ReadRequest) -> Response:
     """Count, mean and histogram of somebody's published reviews; zero for the unknown. Needs no token."""
     tx = await read.begin()
     return read.reply(rating_view(user_id, await repository.stars(tx, user_id)))

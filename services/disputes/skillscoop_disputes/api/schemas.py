@@ -18,8 +18,8 @@ from skillscoop_chassis.http.models import (
 )
 from sqlalchemy import RowMapping
 
+from skillscoop_disputes.domain.available_actions import available_actions
 from skillscoop_disputes.domain.dispute import HANDLERS, PARTIES, Decision, Dispute, Part, Proposal, Reason, Share
-from skillscoop_disputes.domain.next import next_moves
 
 ObjectId = Annotated[str, Field(strict=True, min_length=1, max_length=64)]
 
@@ -281,7 +281,7 @@ def _row(dispute: Dispute, now: datetime) -> dict[str, Any]:
                 on_timeout=one.on_timeout,
                 blocked_reason=one.blocked_reason,
             )
-            for one in next_moves(dispute, now)
+            for one in available_actions(dispute, now)
         ],
     }
 
