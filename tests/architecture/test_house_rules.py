@@ -177,6 +177,18 @@ def test_provider_words_stop_at_the_adapter() -> None:
     assert wrong == []
 
 
+def test_services_open_their_parts_in_one_place() -> None:
+    """Given the chassis opens database and transport from settings, then no service opens them by itself."""
+    wrong = [
+        f"{named(path)}:{line} {name}"
+        for path in files(*(ROOT / "services" / service / f"skillscoop_{service}" for service in SERVICES))
+        for line, name in calls(path)
+        if name.split(".")[-1] in {"open_database", "open_transport"}
+    ]
+
+    assert wrong == []
+
+
 def test_nobody_owns_anything_by_being_imported() -> None:
     makers = re.compile(
         r"(create_engine|create_async_engine|open_database|open_transport|AsyncClient|StripeClient|FastAPI|Settings)$"

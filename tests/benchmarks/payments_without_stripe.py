@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from skillscoop_chassis.service import Service, run_process
+from skillscoop_chassis.process import run_process
+from skillscoop_chassis.service import Service
 from skillscoop_messages.ids import new_message_id
 from skillscoop_payments import main
 from skillscoop_payments.domain.observations import Booking, PaymentSeen, Seen
@@ -17,6 +19,8 @@ from skillscoop_payments.domain.operation import Done, NotThere, Operation, Sear
 from skillscoop_payments.domain.orders import Order
 from skillscoop_payments.gateway import OnboardingLink, Subject
 from skillscoop_payments.settings import PaymentsSettings
+
+MIGRATIONS = Path(main.__file__).resolve().parents[1] / "migrations"
 
 
 class ImmediateProvider:
@@ -74,4 +78,4 @@ def build(settings: PaymentsSettings) -> Service:
 
 
 if __name__ == "__main__":
-    run_process(build, PaymentsSettings, migrations=main.MIGRATIONS)
+    run_process(build, PaymentsSettings, migrations=MIGRATIONS)

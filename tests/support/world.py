@@ -24,7 +24,8 @@ import sqlalchemy as sa
 import stripe_simulator
 from pydantic import SecretStr
 from skillscoop_chassis.migrations import migrate
-from skillscoop_chassis.service import Service, running
+from skillscoop_chassis.running import running
+from skillscoop_chassis.service import Service
 from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_cli.embedded import composition, messaging
 from skillscoop_cli.embedded.gateway import Front

@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx2
 import stripe_simulator
 from joserfc.jwk import OKPKey
+from skillscoop_chassis.running import running as running_service
 from skillscoop_chassis.service import Service
-from skillscoop_chassis.service import running as running_service
 from skillscoop_chassis.settings import clocks_of
 from skillscoop_messages.clock import wall_time
 

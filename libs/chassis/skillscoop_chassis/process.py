@@ -21,7 +21,8 @@ from starlette.types import ASGIApp
 from skillscoop_chassis.health import health_routes
 from skillscoop_chassis.http.protocol import Limits, http_server
 from skillscoop_chassis.production import lines_of
-from skillscoop_chassis.service import Role, Service, running
+from skillscoop_chassis.running import running
+from skillscoop_chassis.service import Role, Service
 from skillscoop_chassis.settings import ServiceSettings
 
 LOG = logging.getLogger(__name__)

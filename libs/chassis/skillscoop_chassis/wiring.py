@@ -6,9 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from skillscoop_messages import asking, scheduled
@@ -20,10 +18,8 @@ from skillscoop_messages.scheduler import Scheduler, always_caught_up
 from skillscoop_messages.tables import SCHEDULED
 from skillscoop_messages.transport.waiting import quietly, stop
 
+from skillscoop_chassis.service import Messaging, Service
 from skillscoop_chassis.sql.causes import plainly
-
-if TYPE_CHECKING:
-    from skillscoop_chassis.service import Service
 
 LOG = logging.getLogger(__name__)
 OPEN_SECONDS = 10.0
@@ -38,15 +34,6 @@ _PARKED = sa.select(sa.func.count().label("count")).select_from(SCHEDULED).where
 _PARKED_MONEY = _PARKED.where(
     SCHEDULED.c.kind == "message", SCHEDULED.c.subscriber.in_([one.name for one in SUBSCRIPTIONS.values() if one.money])
 )
-
-
-@dataclass(frozen=True)
-class Messaging:
-    """The moving parts around one service's database. Tests may drive them step by step instead of running them."""
-
-    relay: Relay
-    consumer: Consumer
-    scheduled: Scheduler
 
 
 def build_messaging(service: Service) -> Messaging:

@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from skillscoop_chassis.http.app import create_app
+from skillscoop_chassis.parts import open_parts
 from skillscoop_chassis.service import Service
-from skillscoop_chassis.settings import clocks_of
-from skillscoop_chassis.sql.database import SqlDatabase, open_database
+from skillscoop_chassis.sql.database import SqlDatabase
 from skillscoop_messages.clock import Clocks
-from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.transport import open_transport
 from skillscoop_messages.transport.base import Transport
 
 from skillscoop_contracts import api, subscribers, usecases
@@ -20,26 +18,14 @@ NAME = "contracts"
 
 def build(settings: ContractsSettings, *, clocks: Clocks | None = None, transport: Transport | None = None) -> Service:
     """The service, not yet running. `clocks` and `transport` replace those the settings describe."""
-    clocks = clocks or clocks_of(settings)
-    database = open_database(
-        settings.database_url.get_secret_value(),
-        NAME,
-        clocks,
-        pool=settings.database_pool,
-        layer=settings.database_layer,
-    )
+    parts = open_parts(settings, NAME, clocks=clocks, transport=transport)
+    database = parts.database
     service = Service(
         name=NAME,
         settings=settings,
-        clocks=clocks,
+        clocks=parts.clocks,
         database=database,
-        transport=transport
-        or open_transport(
-            settings.bus_url.get_secret_value(),
-            SUBSCRIPTIONS.values(),
-            namespace=settings.bus_namespace,
-            topology=settings.topology,
-        ),
+        transport=parts.transport,
         subscribers=list(subscribers.SUBSCRIBERS),
         timers=dict(usecases.TIMERS),
         resources=[_first_policy(database)],

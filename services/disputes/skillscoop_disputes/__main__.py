@@ -1,6 +1,6 @@
 """`python -m skillscoop_disputes --role api|worker|all|migrate`."""
 
-from skillscoop_chassis.service import run_process
+from skillscoop_chassis.process import run_process
 
 from skillscoop_disputes.main import build
 from skillscoop_disputes.settings import DisputesSettings

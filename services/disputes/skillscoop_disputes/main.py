@@ -2,12 +2,9 @@
 
 from skillscoop_chassis.http.app import create_app
 from skillscoop_chassis.http.bodies import BodyRule
+from skillscoop_chassis.parts import open_parts
 from skillscoop_chassis.service import Service
-from skillscoop_chassis.settings import clocks_of
-from skillscoop_chassis.sql.database import open_database
 from skillscoop_messages.clock import Clocks
-from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.transport import open_transport
 from skillscoop_messages.transport.base import Transport
 
 from skillscoop_disputes import api, jobs, subscribers
@@ -19,25 +16,13 @@ UPLOAD_FRAME_BYTES = 16_384
 
 def build(settings: DisputesSettings, *, clocks: Clocks | None = None, transport: Transport | None = None) -> Service:
     """The service, not yet running. `clocks` and `transport` replace those the settings describe."""
-    clocks = clocks or clocks_of(settings)
+    parts = open_parts(settings, NAME, clocks=clocks, transport=transport)
     service = Service(
         name=NAME,
         settings=settings,
-        clocks=clocks,
-        database=open_database(
-            settings.database_url.get_secret_value(),
-            NAME,
-            clocks,
-            pool=settings.database_pool,
-            layer=settings.database_layer,
-        ),
-        transport=transport
-        or open_transport(
-            settings.bus_url.get_secret_value(),
-            SUBSCRIPTIONS.values(),
-            namespace=settings.bus_namespace,
-            topology=settings.topology,
-        ),
+        clocks=parts.clocks,
+        database=parts.database,
+        transport=parts.transport,
         subscribers=list(subscribers.SUBSCRIBERS),
         timers=dict(jobs.TIMERS),
         outside={"agents": {}},

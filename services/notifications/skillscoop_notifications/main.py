@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from skillscoop_chassis.http.app import create_app
+from skillscoop_chassis.parts import open_parts
 from skillscoop_chassis.service import Service
-from skillscoop_chassis.settings import clocks_of
-from skillscoop_chassis.sql.database import open_database
 from skillscoop_messages.clock import Clocks
-from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.transport import open_transport
 from skillscoop_messages.transport.base import Transport
 
 from skillscoop_notifications.adapters.file_sink import file_mailer
@@ -31,17 +28,11 @@ def build(
     mailer: Mailer | None = None,
 ) -> Service:
     """The service, ready to run. What is not passed in is made from `settings`."""
-    clocks = clocks or clocks_of(settings)
-    database = open_database(
-        settings.database_url.get_secret_value(),
-        "notifications",
-        clocks,
-        pool=settings.database_pool,
-        layer=settings.database_layer,
-    )
+    parts = open_parts(settings, "notifications", clocks=clocks, transport=transport)
+    database = parts.database
     hub = Hub()
     write = letter_writer(settings.app_url.rstrip("/") if settings.app_url else None)
-    mail = mail_executor(database, mailer or _mailer(settings, clocks), write)
+    mail = mail_executor(database, mailer or _mailer(settings, parts.clocks), write)
 
     def announce(told: Told) -> None:
         hub.ring(told.users)
@@ -51,9 +42,9 @@ def build(
     service = Service(
         name="notifications",
         settings=settings,
-        clocks=clocks,
+        clocks=parts.clocks,
         database=database,
-        transport=transport or _transport(settings),
+        transport=parts.transport,
         subscribers=subscribers(announce),
         executors=[mail],
         jobs=jobs(database),
@@ -62,15 +53,6 @@ def build(
     )
     create_app(service, routers, public=PUBLIC_PATHS)
     return service
-
-
-def _transport(settings: NotificationsSettings) -> Transport:
-    return open_transport(
-        settings.bus_url.get_secret_value(),
-        list(SUBSCRIPTIONS.values()),
-        namespace=settings.bus_namespace,
-        topology=settings.topology,
-    )
 
 
 def _mailer(settings: NotificationsSettings, clocks: Clocks) -> Mailer:

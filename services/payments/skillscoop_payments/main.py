@@ -3,18 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from skillscoop_chassis.http.app import create_app
 from skillscoop_chassis.http.bodies import BodyRule
+from skillscoop_chassis.parts import open_parts
 from skillscoop_chassis.service import Service
-from skillscoop_chassis.settings import clocks_of
-from skillscoop_chassis.sql.database import open_database
 from skillscoop_messages.clock import Clocks
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.executor import Executor
-from skillscoop_messages.registry import SUBSCRIPTIONS
-from skillscoop_messages.transport import open_transport
 from skillscoop_messages.transport.base import Transport
 from sqlalchemy import RowMapping
 
@@ -31,7 +27,6 @@ from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
 from skillscoop_payments.usecases import executing, looking, payouts, reviewing
 from skillscoop_payments.usecases.office import Office
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 WEBHOOK_LIMIT = 512 * 1024
 
 
@@ -43,14 +38,8 @@ def build(
     gateway: Gateway | None = None,
 ) -> Service:
     """The payments service. `gateway` stands in for Stripe, `clocks` and `transport` for the real ones."""
-    clocks = clocks or clocks_of(settings)
-    database = open_database(
-        settings.database_url.get_secret_value(),
-        "payments",
-        clocks,
-        pool=settings.database_pool,
-        layer=settings.database_layer,
-    )
+    parts = open_parts(settings, "payments", clocks=clocks, transport=transport)
+    database = parts.database
     provider = gateway or StripeGateway(
         settings.stripe_api_key.get_secret_value(),
         settings.stripe_api_base,
@@ -79,7 +68,7 @@ def build(
         held = await reviewing.must_wait(database, row)
         if held is not None:
             return held
-        return await executing.call(provider, database, clocks.wall, row)
+        return await executing.call(provider, database, parts.clocks.wall, row)
 
     async def record_outcome(tx: Transaction, row: RowMapping, outcome: Outcome) -> None:
         await executing.record(tx, office, row, outcome)
@@ -122,9 +111,9 @@ def build(
     service = Service(
         name="payments",
         settings=settings,
-        clocks=clocks,
+        clocks=parts.clocks,
         database=database,
-        transport=transport or _transport(settings),
+        transport=parts.transport,
         subscribers=subscribers(office),
         timers=timers(office),
         executors=[operations, looks],
@@ -137,12 +126,3 @@ def build(
         service.vitals.checks["payouts"] = payout_watch.trouble
     create_app(service, api.ROUTERS, api.PUBLIC_PATHS, bodies=[BodyRule("/webhooks/*", WEBHOOK_LIMIT, "raw")])
     return service
-
-
-def _transport(settings: PaymentsSettings) -> Transport:
-    return open_transport(
-        settings.bus_url.get_secret_value(),
-        list(SUBSCRIPTIONS.values()),
-        namespace=settings.bus_namespace,
-        topology=settings.topology,
-    )

@@ -1,6 +1,6 @@
 """`python -m skillscoop_reviews --role api|worker|all|migrate`."""
 
-from skillscoop_chassis.service import run_process
+from skillscoop_chassis.process import run_process
 
 from skillscoop_reviews.main import build
 from skillscoop_reviews.settings import ReviewsSettings

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 from skillscoop_chassis import wiring
 from skillscoop_chassis.process import run_process
-from skillscoop_chassis.service import Job, Service, running
+from skillscoop_chassis.running import running
+from skillscoop_chassis.service import Job, Service
 from skillscoop_chassis.settings import ServiceSettings
 from skillscoop_messages import parked, scheduled
 from skillscoop_messages.consumer import Consumer, Subscriber
