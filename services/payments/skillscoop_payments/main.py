@@ -60,6 +60,7 @@ def build(
         look=look_soon,
         return_url=settings.return_url,
         look_after=timedelta(seconds=settings.look_after_seconds),
+        declines=settings.cap_declines,
         book_after=timedelta(seconds=settings.book_after_seconds),
         recheck_after=timedelta(seconds=settings.recheck_after_seconds),
     )

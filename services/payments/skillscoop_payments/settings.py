@@ -116,6 +116,7 @@ class PaymentsSettings(ServiceSettings):
     book_after_seconds: float = Field(default=3.0, gt=0)
     recheck_after_seconds: float = Field(default=86_400.0, gt=0)
     moved_every_seconds: float = Field(default=600.0, gt=0)
+    cap_declines: int = Field(default=10, ge=1, description="declined cards after which an open payment is closed")
 
     @property
     def live(self) -> bool:

@@ -193,6 +193,7 @@ PROVIDER_NOTICES = Table(
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("origin", "event_id", name="provider_notices_once"),
     Index("provider_notices_due", "due_at", **_where("state = 'pending'")),
+    Index("provider_notices_declines", "subject_ref", **_where("type = 'payment_intent.payment_failed'")),
     Index("provider_notices_payload", "created_at", **_where("payload IS NOT NULL")),
     comment="what Stripe, or our sweeper, wants us to look at; each leads to one look at the object",
 )

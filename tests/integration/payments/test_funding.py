@@ -78,6 +78,23 @@ async def test_a_declined_card_on_an_open_intent_is_shown_and_another_card_pays(
     assert desk.answers() == ["PaymentHeld"]
 
 
+async def test_a_payment_on_which_cards_are_tried_out_is_closed(desk: Desk) -> None:
+    """Given an open payment, when ten cards were declined on it, then it is ended and no card pays it any more."""
+    milestone = desk.milestone()
+    await desk.request(milestone, "payment_intent")
+    await desk.work()
+    secret = (await desk.payment(milestone))["client_secret"]
+    path = f"/v1/payment_intents/{(await desk.stripe.objects('payment_intent'))[0]['id']}/confirm"
+    for _ in range(10):
+        bad = {"client_secret": secret, "payment_method": "pm_card_visa_chargeDeclined"}
+        assert (await desk.stripe.api("POST", path, "pk_test_x", **bad)).status_code == 402
+    await desk.carry()
+
+    assert [event.reason for event in desk.said(payments.PaymentCanceled)] == ["too_many_declines"]
+    good = await desk.stripe.api("POST", path, "pk_test_x", client_secret=secret, payment_method="pm_card_visa")
+    assert good.status_code >= 400
+
+
 async def test_a_hosted_page_is_paid_by_its_form(desk: Desk) -> None:
     milestone = desk.milestone()
     await desk.request(milestone, "checkout")

@@ -25,7 +25,7 @@ LEFT_ALONE = {
     "settlement_currencies", "recheck_after_seconds", "moved_every_seconds", "database_layer",
     "rate_reads", "rate_writes", "rate_anonymous", "rate_refused",
     "cap_invitations_of_one", "cap_invitations", "cap_fundings_of_milestone", "cap_fundings", "cap_unanswered_messages",
-    "cap_withdrawn_disputes",
+    "cap_withdrawn_disputes", "cap_declines",
 }  # fmt: skip
 """Settings with which compose's defaults are right; another value comes in an override or as a file."""
 

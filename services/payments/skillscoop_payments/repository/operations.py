@@ -272,6 +272,13 @@ async def notice_again(tx: Transaction, *, origin: str, subject: str, subject_re
     tx.write(_NOTICE_AGAIN[tx.dialect], new)
 
 
+async def declines(tx: Transaction, intent_ref: str) -> int:
+    """How many cards the provider told us it declined for this payment."""
+    of_payment = (_N.type == "payment_intent.payment_failed", _N.subject_ref == intent_ref)
+    row = await tx.first(select(func.count().label("count")).select_from(PROVIDER_NOTICES).where(*of_payment))
+    return int(row["count"]) if row else 0
+
+
 async def write_notice(tx: Transaction, notice_id: str, **values: Any) -> None:
     """Write a notice's next state; its lease is the executor's to give back."""
     tx.write(_NOTICE_UPDATE, {"row_id": notice_id, **values})

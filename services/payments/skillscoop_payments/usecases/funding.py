@@ -111,7 +111,11 @@ async def seen(tx: Transaction, office: Office, row: RowMapping, look: PaymentSe
     if payments.another_object(payment, look):
         ref = look.checkout_ref or look.intent_ref
         await alerts.raise_alert(tx, "second_payment", str(ref), f"paid for {payment.id}, which was over", payment.id)
-    await _record(tx, office, row, payment, payments.look(payment, look))
+    facts = payments.look(payment, look)
+    if look.failure is not None and look.intent_ref is not None:
+        declines = await operations.declines(tx, look.intent_ref)
+        facts += payments.enough_declines(payment, declines, office.declines)
+    await _record(tx, office, row, payment, facts)
 
 
 async def _second_seen(tx: Transaction, office: Office, row: RowMapping, payment: Payment, look: PaymentSeen) -> None:

@@ -17,7 +17,8 @@ class Office:
     `environment` marks every object we make there; `wake` starts waiting operations at once and `look` what is to be
     looked at there, call either after a commit only; `return_url` is where people come back to when nobody named a
     page; `look_after` is how long an open object is left alone before it is looked at unasked, `book_after` the same
-    for money the provider has yet to book, `recheck_after` for accounts that are in order.
+    for money the provider has yet to book, `recheck_after` for accounts that are in order; after
+    `declines` declined cards a payment is closed.
     """
 
     environment: str
@@ -28,6 +29,7 @@ class Office:
     look_after: timedelta
     book_after: timedelta
     recheck_after: timedelta = timedelta(days=1)
+    declines: int = 10
 
 
 @contextmanager

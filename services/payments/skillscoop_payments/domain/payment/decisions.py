@@ -74,6 +74,12 @@ def second(payment: Payment, payment_id: str, ref: str) -> Payment:
     )
 
 
+def enough_declines(payment: Payment, declines: int, most: int) -> list[Fact]:
+    """A payment on which so many cards were declined is closed: somebody is trying out cards that are not theirs."""
+    tried_out = payment.state in OPEN and payment.cancel_reason is None and declines >= most
+    return [CancelWanted("too_many_declines")] if tried_out else []
+
+
 def _while_open(payment: Payment, seen: PaymentSeen) -> list[Fact]:
     target = AFTER_LOOK[seen.status]
     if target == "held":
