@@ -33,7 +33,7 @@ def test_the_readme_shows_commands_and_every_one_is_known() -> None:
 
 
 @dataclass(frozen=True)
-class House:
+class Installed:
     """An installation that runs, and a contract on it."""
 
     command: Installation
@@ -42,9 +42,9 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """One running installation for all commands that look at one."""
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("installed")
     command = Installation(folder / "data", folder / "errors.txt")
     _, url = command.up()
     token = command.run("token", "ada").stdout.strip()
@@ -55,28 +55,28 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "milestones": [{"description": "The logo", "amount": 5_000}],
     }
     made = httpx2.post(f"{url}/v1/contracts", json=body, headers={"Authorization": f"Bearer {token}"}).json()
-    yield House(command, url, made["id"])
+    yield Installed(command, url, made["id"])
     command.end()
 
 
 @pytest.mark.parametrize("command", [command.removeprefix(OURS) for command in COMMANDS if command.startswith(OURS)])
-def test_the_command_works(command: str, house: House, skillscoop: Installation, free_port: int) -> None:
+def test_the_command_works(command: str, installed: Installed, skillscoop: Installation, free_port: int) -> None:
     verb, *rest = command.split()
     if verb in SPECIAL:
-        SPECIAL[verb](house, skillscoop, rest, free_port)
+        SPECIAL[verb](installed, skillscoop, rest, free_port)
         return
-    words = {"<id>": house.contract_id, "http://127.0.0.1:8080": house.url}
-    done = house.command.run(verb, *(words.get(word, word) for word in rest))
+    words = {"<id>": installed.contract_id, "http://127.0.0.1:8080": installed.url}
+    done = installed.command.run(verb, *(words.get(word, word) for word in rest))
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
 
-def _demo(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+def _demo(installed: Installed, fresh: Installation, rest: list[str], port: int) -> None:
     done = fresh.run("demo", *rest, "--exit", "--port", str(port))
     assert done.returncode == 0, done.stderr
 
 
-def _test(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+def _test(installed: Installed, fresh: Installation, rest: list[str], port: int) -> None:
     """The option is known and a run passes; installing servers is the business of the machine that asks for it."""
     assert rest in ([], ["--install-servers"])
     done = fresh.run("test", "--no-servers", "-q", "-p", "no:cacheprovider", "tests/unit/cli/test_issuer.py")
@@ -84,20 +84,20 @@ def _test(house: House, fresh: Installation, rest: list[str], port: int) -> None
     assert all(option in fresh.run("test", "--help").stdout for option in rest)
 
 
-def _up(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+def _up(installed: Installed, fresh: Installation, rest: list[str], port: int) -> None:
     process, url = fresh.up(port, *rest)
     assert httpx2.get(f"{url}/readyz").status_code == 200
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 0
 
 
-def _tail(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+def _tail(installed: Installed, fresh: Installation, rest: list[str], port: int) -> None:
     """It never ends by itself: its first line is awaited, then Ctrl-C."""
     with subprocess.Popen(
-        [PROGRAM, "tail", house.contract_id],
+        [PROGRAM, "tail", installed.contract_id],
         stdout=subprocess.PIPE,
         text=True,
-        env=house.command.environment(),
+        env=installed.command.environment(),
         # A run in the background of a shell is deaf to Ctrl-C, and so would be what it starts.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
@@ -110,12 +110,12 @@ def _tail(house: House, fresh: Installation, rest: list[str], port: int) -> None
             process.kill()
 
 
-def _doctor(house: House, fresh: Installation, rest: list[str], port: int) -> None:
+def _doctor(installed: Installed, fresh: Installation, rest: list[str], port: int) -> None:
     done = fresh.run("doctor", "--port", str(port))
     assert done.returncode == 0, done.stdout
 
 
-SPECIAL: dict[str, Callable[[House, Installation, list[str], int], None]] = {
+SPECIAL: dict[str, Callable[[Installed, Installation, list[str], int], None]] = {
     "demo": _demo,
     "test": _test,
     "up": _up,

@@ -93,7 +93,7 @@ def _split(_all: Mapping[str, Scene], scene: Scene) -> Json:
 
 
 def _code(every: Mapping[str, Scene], _scene: Scene) -> Json:
-    return {"code": every["house"].more["code"]}
+    return {"code": every["platform"].more["code"]}
 
 
 def _message(_all: Mapping[str, Scene], scene: Scene) -> Json:
@@ -183,7 +183,7 @@ NOTIFICATIONS = {
     "list_notifications": Row(ANYBODY),
     "count_unread": Row(ANYBODY),
     "read_all_notifications": Row(ANYBODY, checks=False),
-    "read_notification": Row("401 412 404 404 404 404 404 404 404", scene="house"),
+    "read_notification": Row("401 412 404 404 404 404 404 404 404", scene="platform"),
     "create_stream_ticket": Row(ANYBODY.replace("200", "201"), checks=False),
     "open_stream": Row("401 - - - - - - - -"),
     "get_contact": Row(ANYBODY),

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from tests.edges.house import House
+from tests.edges.all_services import AllServices
 from tests.edges.scenes import Scene
 from tests.support.applications import SERVICES
 
@@ -139,12 +139,12 @@ class Operation:
         return re.sub(r"\{([^}]+)\}", fill, self.path)
 
 
-def operations(house: House) -> list[Operation]:
+def operations(all_services: AllServices) -> list[Operation]:
     """Every operation of every service."""
     return [
         Operation(name, method.upper(), path, told, document["components"]["schemas"])
         for name in SERVICES
-        for document in [house.document(name)]
+        for document in [all_services.document(name)]
         for path, methods in document["paths"].items()
         for method, told in methods.items()
     ]

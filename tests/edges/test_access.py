@@ -7,9 +7,9 @@ import json
 import pytest
 
 from tests.edges.access_table import PRINCIPALS, TABLE, Row
+from tests.edges.all_services import AllServices
 from tests.edges.asking import Answer
 from tests.edges.expectations import same_for_everybody, wrong_with
-from tests.edges.house import House
 from tests.edges.operations import UNKNOWN, Operation, operations
 from tests.edges.scenes import Scene
 from tests.support.applications import SERVICES
@@ -31,20 +31,22 @@ def body_of(row: Row, scenes: dict[str, Scene], scene: Scene) -> object:
     return None if row.body is None else row.body(scenes, scene)
 
 
-async def call(house: House, operation: Operation, who: str | None, path: str, body: object) -> Answer:
+async def call(all_services: AllServices, operation: Operation, who: str | None, path: str, body: object) -> Answer:
     match = STALE if operation.method != "GET" else None
-    return await house.ask(who, operation.method, path, body, match=match, service=operation.service)
+    return await all_services.ask(who, operation.method, path, body, match=match, service=operation.service)
 
 
-def test_every_operation_has_its_row_and_every_row_its_operation(house: House) -> None:
-    assert {one.id for one in operations(house)} == TABLE.keys()
+def test_every_operation_has_its_row_and_every_row_its_operation(all_services: AllServices) -> None:
+    assert {one.id for one in operations(all_services)} == TABLE.keys()
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_everybody_gets_what_the_table_says(house: House, scenes: dict[str, Scene], service: str) -> None:
+async def test_everybody_gets_what_the_table_says(
+    all_services: AllServices, scenes: dict[str, Scene], service: str
+) -> None:
     wrong = []
-    kept = house.keep()
-    for operation in operations(house):
+    kept = all_services.keep()
+    for operation in operations(all_services):
         if operation.service != service:
             continue
         row = TABLE[operation.id]
@@ -53,15 +55,15 @@ async def test_everybody_gets_what_the_table_says(house: House, scenes: dict[str
             if status is None:
                 continue
             path = operation.address(scene, **row.values)
-            answer = await call(house, operation, PRINCIPALS[principal], path, body_of(row, scenes, scene))
+            answer = await call(all_services, operation, PRINCIPALS[principal], path, body_of(row, scenes, scene))
             problems = wrong_with(answer, operation) if answer.status >= 400 else []
             if answer.status != status:
                 problems.append(f"expected {status}: {answer.text[:200]}")
-            changed = house.changed()
+            changed = all_services.changed()
             if changed and (answer.status >= 400 or operation.method == "GET"):
                 problems.append(f"changed {changed}")
             if changed:
-                house.bring_back(kept)
+                all_services.bring_back(kept)
             wrong += [f"{operation.id} by {principal}: {answer.status} {one}" for one in problems]
 
     assert not wrong, "\n".join(wrong)
@@ -69,10 +71,10 @@ async def test_everybody_gets_what_the_table_says(house: House, scenes: dict[str
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_what_nobody_has_and_what_is_no_id_does_not_exist(
-    house: House, scenes: dict[str, Scene], service: str
+    all_services: AllServices, scenes: dict[str, Scene], service: str
 ) -> None:
     wrong = []
-    for operation in operations(house):
+    for operation in operations(all_services):
         if operation.service != service or not operation.parameters or operation.id.endswith(ANY_ID_WILL_DO):
             continue
         row = TABLE[operation.id]
@@ -85,31 +87,31 @@ async def test_what_nobody_has_and_what_is_no_id_does_not_exist(
             body = body_of(row, scenes, scene)
             asking = PRINCIPALS.items() if number == 0 else (("client", "ada"), ("operator", "olga"))
             for principal, who in asking:
-                answer = await call(house, operation, who, path, body)
+                answer = await call(all_services, operation, who, path, body)
                 problems = wrong_with(answer, operation)
                 # NUL reaches no route, so nobody's role is asked for.
                 status = 404 if "%00" in path else expected[principal]
                 if answer.status != status:
                     problems.append(f"expected {status}: {answer.text[:200]}")
                 wrong += [f"{operation.id} by {principal} at {path[:120]}: {answer.status} {one}" for one in problems]
-        wrong += [f"{operation.id} changed {table}" for table in house.changed()]
+        wrong += [f"{operation.id} changed {table}" for table in all_services.changed()]
 
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("who", ["mallory", "carol", "sam", "olga", "ivan"])
 async def test_what_belongs_to_strangers_and_what_is_not_there_are_one_answer(
-    house: House, scenes: dict[str, Scene], who: str
+    all_services: AllServices, scenes: dict[str, Scene], who: str
 ) -> None:
     told = []
     compared = 0
-    for operation in operations(house):
+    for operation in operations(all_services):
         row = TABLE[operation.id]
         if not operation.parameters or operation.operators or operation.public:
             continue
         scene = scenes[row.seen or row.scene]
-        theirs = await call(house, operation, who, operation.address(scene), body_of(row, scenes, scene))
-        nobodys = await call(house, operation, who, operation.address(None), body_of(row, scenes, scene))
+        theirs = await call(all_services, operation, who, operation.address(scene), body_of(row, scenes, scene))
+        nobodys = await call(all_services, operation, who, operation.address(None), body_of(row, scenes, scene))
         if who == "sam" and theirs.status in (200, 403, 412):
             continue
         compared += 1
@@ -122,7 +124,7 @@ async def test_what_belongs_to_strangers_and_what_is_not_there_are_one_answer(
     assert compared > 25
 
 
-async def test_parts_of_one_are_not_found_under_another(house: House, scenes: dict[str, Scene]) -> None:
+async def test_parts_of_one_are_not_found_under_another(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     ours, theirs = scenes["reviewed"], scenes["others"]
     other = scenes["disputed"]
     asked = [
@@ -137,70 +139,72 @@ async def test_parts_of_one_are_not_found_under_another(house: House, scenes: di
         ("sue", "GET", f"{theirs.contract}/ledger", None),
         ("sue", "GET", f"/v1/conversations/{theirs.conversation_id}", None),
     ]
-    answers = [await house.ask(who, method, path, body) for who, method, path, body in asked]
+    answers = [await all_services.ask(who, method, path, body) for who, method, path, body in asked]
 
     assert [answer.status for answer in answers] == [404] * len(asked)
-    assert house.changed() == []
+    assert all_services.changed() == []
 
 
-async def test_a_draft_is_the_clients_own(house: House, scenes: dict[str, Scene]) -> None:
+async def test_a_draft_is_the_clients_own(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     draft = scenes["draft"]
     path = f"/v1/milestones/{draft.milestone_id}"
     asked = [
-        await house.ask("grace", "GET", path),
-        await house.ask("grace", "GET", f"{draft.contract}/terms/1"),
-        await house.ask("grace", "POST", f"{path}/submit", {"note": "Ready."}),
-        await house.ask("grace", "POST", f"{path}/fund", {"amount": 5_000, "revision": 1}),
+        await all_services.ask("grace", "GET", path),
+        await all_services.ask("grace", "GET", f"{draft.contract}/terms/1"),
+        await all_services.ask("grace", "POST", f"{path}/submit", {"note": "Ready."}),
+        await all_services.ask("grace", "POST", f"{path}/fund", {"amount": 5_000, "revision": 1}),
     ]
 
     assert [answer.status for answer in asked] == [404] * 4
-    assert (await house.done("grace", "GET", draft.contract))["milestones"] == []
-    assert (await house.done("grace", "GET", f"{draft.contract}/terms"))["data"] == []
+    assert (await all_services.done("grace", "GET", draft.contract))["milestones"] == []
+    assert (await all_services.done("grace", "GET", f"{draft.contract}/terms"))["data"] == []
 
 
-async def test_lists_hold_nothing_of_others(house: House, scenes: dict[str, Scene]) -> None:
+async def test_lists_hold_nothing_of_others(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     ours = {"ada": scenes["reviewed"], "carol": scenes["others"]}
     for who, mine in ours.items():
         other = next(scene for name, scene in ours.items() if name != who)
         for path in ("/v1/contracts", "/v1/payments", "/v1/disputes", "/v1/conversations", "/v1/notifications"):
-            text = (await house.ask(who, "GET", f"{path}?limit=100")).text
+            text = (await all_services.ask(who, "GET", f"{path}?limit=100")).text
             assert other.contract_id not in text, (who, path)
-            filtered = await house.ask(who, "GET", f"{path}?limit=100&contract_id={other.contract_id}")
+            filtered = await all_services.ask(who, "GET", f"{path}?limit=100&contract_id={other.contract_id}")
             assert other.contract_id not in filtered.text, (who, path)
-        assert mine.contract_id in (await house.ask(who, "GET", "/v1/contracts?limit=100")).text
+        assert mine.contract_id in (await all_services.ask(who, "GET", "/v1/contracts?limit=100")).text
 
 
-async def test_only_the_client_sees_how_to_pay(house: House, scenes: dict[str, Scene]) -> None:
+async def test_only_the_client_sees_how_to_pay(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     path = f"/v1/milestones/{scenes['paying'].milestone_id}/payment"
     secrets = ("checkout_url", "client_secret", "publishable_key")
-    told = {who: await house.done(who, "GET", path) for who in ("ada", "grace")}
+    told = {who: await all_services.done(who, "GET", path) for who in ("ada", "grace")}
 
     assert told["ada"]["checkout_url"]
     assert [told["grace"][name] for name in secrets] == [None] * 3
 
 
-async def test_support_without_the_case_sees_a_row_of_the_queue(house: House, scenes: dict[str, Scene]) -> None:
-    row = await house.ask("sam", "GET", scenes["reviewed"].dispute)
-    whole = await house.done("sue", "GET", scenes["reviewed"].dispute)
+async def test_support_without_the_case_sees_a_row_of_the_queue(
+    all_services: AllServices, scenes: dict[str, Scene]
+) -> None:
+    row = await all_services.ask("sam", "GET", scenes["reviewed"].dispute)
+    whole = await all_services.done("sue", "GET", scenes["reviewed"].dispute)
 
     assert row.status == 200
     assert not {"statement", "evidence", "proposal", "answer", "notes"} & row.json().keys()
     assert whole["statement"] == "It came late."
 
 
-async def test_a_sealed_review_stays_sealed(house: House, scenes: dict[str, Scene]) -> None:
+async def test_a_sealed_review_stays_sealed(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     over = scenes["completed"]
     words = {"rating": 1, "text": "the-words-of-a-sealed-review", "aspects": {"quality": 2}}
-    await house.done("ada", "PUT", f"{over.contract}/review", words)
-    await house.settle()
+    await all_services.done("ada", "PUT", f"{over.contract}/review", words)
+    await all_services.settle()
     asked = [
-        await house.ask("grace", "GET", f"{over.contract}/reviews"),
-        await house.ask(None, "GET", "/v1/users/grace/reviews"),
-        await house.ask(None, "GET", "/v1/users/grace/rating"),
-        await house.ask("grace", "GET", "/v1/notifications?limit=100"),
-        await house.ask("grace", "GET", f"/v1/conversations/{over.conversation_id}/messages"),
-        await house.ask("olga", "GET", f"/v1/admin/reviews/story/{over.contract_id}"),
-        await house.ask("mallory", "GET", f"{over.contract}/reviews"),
+        await all_services.ask("grace", "GET", f"{over.contract}/reviews"),
+        await all_services.ask(None, "GET", "/v1/users/grace/reviews"),
+        await all_services.ask(None, "GET", "/v1/users/grace/rating"),
+        await all_services.ask("grace", "GET", "/v1/notifications?limit=100"),
+        await all_services.ask("grace", "GET", f"/v1/conversations/{over.conversation_id}/messages"),
+        await all_services.ask("olga", "GET", f"/v1/admin/reviews/story/{over.contract_id}"),
+        await all_services.ask("mallory", "GET", f"{over.contract}/reviews"),
     ]
 
     assert [answer.status for answer in asked] == [200] * 6 + [404]
@@ -208,4 +212,4 @@ async def test_a_sealed_review_stays_sealed(house: House, scenes: dict[str, Scen
     (seen,) = asked[0].json()["data"]
     assert (seen["rating"], seen["text"], seen["aspects"], seen["version"]) == (None, None, None, 1)
     assert asked[2].json()["count"] == 0
-    assert not [raw for raw in house.said if b"sealed-review" in raw.body]
+    assert not [raw for raw in all_services.said if b"sealed-review" in raw.body]

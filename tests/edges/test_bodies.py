@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.edges.access_table import TABLE, Row
+from tests.edges.all_services import AllServices
 from tests.edges.asking import JSON, Answer, Header, ask
 from tests.edges.expectations import CANARY, wrong_with
-from tests.edges.house import House
 from tests.edges.operations import Operation, operations
 from tests.edges.scenes import Scene
 from tests.support.applications import SERVICES
@@ -33,21 +33,21 @@ class Sent:
     pointer: str | None = None
 
 
-def changing(house: House, service: str) -> list[Operation]:
+def changing(all_services: AllServices, service: str) -> list[Operation]:
     """What may change something in a service. Webhooks take any bytes; they have tests of their own."""
     return [
         one
-        for one in operations(house)
+        for one in operations(all_services)
         if one.service == service and one.method != "GET" and not one.path.startswith("/webhooks/")
     ]
 
 
-async def send(house: House, scenes: dict[str, Scene], operation: Operation, **sent: Any) -> Answer:
+async def send(all_services: AllServices, scenes: dict[str, Scene], operation: Operation, **sent: Any) -> Answer:
     """A call of somebody who may make it, to where it would succeed."""
     row = TABLE[operation.id]
     path = operation.address(scenes[row.scene], **row.values)
     match = "*" if "If-Match" in operation.headers else None
-    return await house.ask(row.who, operation.method, path, match=match, service=operation.service, **sent)
+    return await all_services.ask(row.who, operation.method, path, match=match, service=operation.service, **sent)
 
 
 def fitting(row: Row, scenes: dict[str, Scene]) -> dict[str, Any]:
@@ -123,38 +123,38 @@ def no_objects(body: dict[str, Any]) -> Iterator[Sent]:
             yield Sent(f"unknown {name}", json.dumps(extra).encode(), "invalid_request", pointer=f"/{name}")
 
 
-async def refused(house: House, scenes: dict[str, Scene], operation: Operation, sent: Sent) -> list[str]:
+async def refused(all_services: AllServices, scenes: dict[str, Scene], operation: Operation, sent: Sent) -> list[str]:
     """What is wrong with the answer to a bad body."""
-    answer = await send(house, scenes, operation, raw=sent.raw, headers=sent.headers)
+    answer = await send(all_services, scenes, operation, raw=sent.raw, headers=sent.headers)
     wrong = wrong_with(answer, operation)
     if answer.code != sent.code:
         wrong.append(f"expected {sent.code}, got {answer.status} {answer.text[:200]}")
     elif sent.pointer is not None and sent.pointer not in [one["pointer"] for one in answer.json()["errors"]]:
         wrong.append(f"does not point at {sent.pointer!r}: {answer.text}")
-    wrong += [f"changed {table}" for table in house.changed()]
+    wrong += [f"changed {table}" for table in all_services.changed()]
     return [f"{operation.id}, {sent.name}: {one}" for one in wrong]
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_bodies_that_cannot_be_read(house: House, scenes: dict[str, Scene], service: str) -> None:
+async def test_bodies_that_cannot_be_read(all_services: AllServices, scenes: dict[str, Scene], service: str) -> None:
     wrong = []
-    for operation in changing(house, service):
+    for operation in changing(all_services, service):
         for sent in unreadable(fitting(TABLE[operation.id], scenes)):
-            wrong += await refused(house, scenes, operation, sent)
+            wrong += await refused(all_services, scenes, operation, sent)
 
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_bodies_that_are_no_object_or_have_a_field_too_many(
-    house: House, scenes: dict[str, Scene], service: str
+    all_services: AllServices, scenes: dict[str, Scene], service: str
 ) -> None:
     wrong = []
-    for operation in changing(house, service):
+    for operation in changing(all_services, service):
         for sent in no_objects(fitting(TABLE[operation.id], scenes)):
-            wrong += await refused(house, scenes, operation, sent)
+            wrong += await refused(all_services, scenes, operation, sent)
         if operation.body_required:
-            wrong += await refused(house, scenes, operation, Sent("nothing", b"", "invalid_request"))
+            wrong += await refused(all_services, scenes, operation, Sent("nothing", b"", "invalid_request"))
 
     assert not wrong, "\n".join(wrong)
 
@@ -205,9 +205,11 @@ def with_value(body: Any, pointer: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_fields_with_values_they_do_not_take(house: House, scenes: dict[str, Scene], service: str) -> None:
+async def test_fields_with_values_they_do_not_take(
+    all_services: AllServices, scenes: dict[str, Scene], service: str
+) -> None:
     wrong, sent = [], 0
-    for operation in changing(house, service):
+    for operation in changing(all_services, service):
         body = fitting(TABLE[operation.id], scenes)
         assert operation.fits(body), f"{operation.id}: the table's own body does not fit the document"
         for pointer, value in spoiled(operation, operation.schema, body):
@@ -215,50 +217,52 @@ async def test_fields_with_values_they_do_not_take(house: House, scenes: dict[st
             if operation.fits(spoilt):
                 continue
             sent += 1
-            answer = await send(house, scenes, operation, body=spoilt)
+            answer = await send(all_services, scenes, operation, body=spoilt)
             problems = wrong_with(answer, operation)
             if answer.status != 422 or not any(one["pointer"].startswith(pointer) for one in answer.json()["errors"]):
                 problems.append(f"expected 422 that points at it, got {answer.status} {answer.text[:300]}")
-            problems += [f"changed {table}" for table in house.changed()]
+            problems += [f"changed {table}" for table in all_services.changed()]
             wrong += [f"{operation.id} {pointer} = {value!r:.60}: {one}" for one in problems]
         for name in operation.resolved(operation.schema).get("required", []):
             without = {known: value for known, value in body.items() if known != name}
-            answer = await send(house, scenes, operation, body=without)
+            answer = await send(all_services, scenes, operation, body=without)
             if (
                 answer.status != 422
                 or {"pointer": f"/{name}", "code": "required"}.items() - answer.json()["errors"][0].items()
             ):
                 wrong.append(f"{operation.id} without {name}: {answer.status} {answer.text[:300]}")
-        wrong += [f"{operation.id} changed {table}" for table in house.changed()]
+        wrong += [f"{operation.id} changed {table}" for table in all_services.changed()]
 
     assert not wrong, "\n".join(wrong)
     assert sent or service == "nothing"
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_without_the_fault_the_same_call_succeeds(house: House, scenes: dict[str, Scene], service: str) -> None:
+async def test_without_the_fault_the_same_call_succeeds(
+    all_services: AllServices, scenes: dict[str, Scene], service: str
+) -> None:
     """Otherwise the refusals above would say nothing."""
-    kept = house.keep()
+    kept = all_services.keep()
     wrong = []
-    for operation in changing(house, service):
+    for operation in changing(all_services, service):
         row = TABLE[operation.id]
         body = None if row.body is None else fitting(row, scenes)
-        answer = await send(house, scenes, operation, body=body)
+        answer = await send(all_services, scenes, operation, body=body)
         if answer.status >= 300 or str(answer.status) not in operation.told["responses"]:
             wrong.append(f"{operation.id}: {answer.status} {answer.text[:300]}")
-        house.bring_back(kept)
+        all_services.bring_back(kept)
         if not operation.body_required:
-            answer = await send(house, scenes, operation, raw=b"{}")
+            answer = await send(all_services, scenes, operation, raw=b"{}")
             if answer.status >= 300:
                 wrong.append(f"{operation.id} with {{}}: {answer.status} {answer.text[:300]}")
-        house.bring_back(kept)
+        all_services.bring_back(kept)
 
     assert not wrong, "\n".join(wrong)
 
 
-async def test_what_is_said_too_large_is_not_read(house: House, scenes: dict[str, Scene]) -> None:
-    app = house.services["contracts"].app
-    headers: list[Header] = [("Authorization", f"Bearer {house.token('ada')}"), ("Content-Type", JSON)]
+async def test_what_is_said_too_large_is_not_read(all_services: AllServices, scenes: dict[str, Scene]) -> None:
+    app = all_services.by_name["contracts"].app
+    headers: list[Header] = [("Authorization", f"Bearer {all_services.token('ada')}"), ("Content-Type", JSON)]
     for announced in (LIMIT + 1, 10**12):
         answer = await ask(app, "POST", "/v1/contracts", headers=headers, body=b"{}", announced=announced)
         assert (answer.status, answer.code, answer.header("connection")) == (413, "body_too_large", "close")
@@ -266,10 +270,10 @@ async def test_what_is_said_too_large_is_not_read(house: House, scenes: dict[str
         odd: list[Header] = [*headers, ("Content-Length", length.encode())]
         answer = await ask(app, "POST", "/v1/contracts", headers=odd)
         assert (answer.status, answer.code) == (400, "body_malformed")
-    assert house.changed() == []
+    assert all_services.changed() == []
 
 
-async def test_evidence_as_a_file_in_every_wrong_form(house: House, scenes: dict[str, Scene]) -> None:
+async def test_evidence_as_a_file_in_every_wrong_form(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     path = f"{scenes['disputed'].dispute}/evidence"
     part = b'--x\r\nContent-Disposition: form-data; name="%b"; filename="a.txt"\r\n\r\n%b\r\n'
     forms: dict[str, tuple[bytes, str, int]] = {
@@ -294,6 +298,6 @@ async def test_evidence_as_a_file_in_every_wrong_form(house: House, scenes: dict
     }
     for name, (body, media, status) in forms.items():
         for pieces in (body, [body]):
-            answer = await house.ask("ada", "POST", path, raw=pieces, headers=[("Content-Type", media)])
+            answer = await all_services.ask("ada", "POST", path, raw=pieces, headers=[("Content-Type", media)])
             assert (answer.status, wrong_with(answer)) == (status, []), (name, answer.text)
-            assert house.changed() == [], name
+            assert all_services.changed() == [], name

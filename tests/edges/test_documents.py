@@ -15,7 +15,7 @@ from schemathesis.engine import events, from_schema
 from skillscoop_cli.embedded.composition import app_of
 from skillscoop_cli.embedded.server import bound, serving
 
-from tests.edges.house import House
+from tests.edges.all_services import AllServices
 from tests.edges.scenes import Scene
 from tests.support.applications import SERVICES
 
@@ -49,9 +49,9 @@ class Run:
     wrong: list[str] = field(default_factory=list)
 
 
-def settings(house: House, scene: Scene, url: str) -> SchemathesisConfig:
+def settings(all_services: AllServices, scene: Scene, url: str) -> SchemathesisConfig:
     """A few calls of each kind for each operation, the same ones in every run, about things that are there."""
-    token = house.issuer.token("ada", ["support", "ops"])
+    token = all_services.issuer.token("ada", ["support", "ops"])
     ids = {name: getattr(scene, name) for name in ("contract_id", "milestone_id", "dispute_id", "conversation_id")}
     ids |= {name: getattr(scene, name) for name in ("evidence_id", "message_id", "payment_id")}
     return SchemathesisConfig.from_dict(
@@ -91,14 +91,14 @@ def run(document: dict[str, Any], config: SchemathesisConfig) -> Run:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_answers_are_as_documented(house: House, scenes: dict[str, Scene], service: str) -> None:
-    document = copy.deepcopy(house.document(service))
+async def test_answers_are_as_documented(all_services: AllServices, scenes: dict[str, Scene], service: str) -> None:
+    document = copy.deepcopy(all_services.document(service))
     # An endless answer, and what it says is no JSON.
     document["paths"].pop("/v1/stream", None)
     door = bound(0)
     url = f"http://127.0.0.1:{door.getsockname()[1]}"
-    async with serving(app_of(house.services[service]), door):
-        found = await asyncio.to_thread(run, document, settings(house, scenes["reviewed"], url))
+    async with serving(app_of(all_services.by_name[service]), door):
+        found = await asyncio.to_thread(run, document, settings(all_services, scenes["reviewed"], url))
 
     assert not found.wrong, "\n".join(dict.fromkeys(found.wrong))
     assert found.calls > 100

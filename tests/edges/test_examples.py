@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.edges.access_table import TABLE
+from tests.edges.all_services import AllServices
 from tests.edges.asking import JSON
-from tests.edges.house import House
 from tests.edges.operations import Operation, operations
 from tests.edges.scenes import Scene
 from tests.edges.test_bodies import fitting
@@ -40,10 +40,10 @@ def example_of(operation: Operation) -> Any:
     return operation.told.get("requestBody", {}).get("content", {}).get(JSON, {}).get("example")
 
 
-async def test_every_example_is_taken(house: House, scenes: dict[str, Scene]) -> None:
+async def test_every_example_is_taken(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     """Given each operation in a situation in which it is possible, when the documented example is sent, then it is."""
-    kept, sent, wrong = house.keep(), 0, []
-    for operation in operations(house):
+    kept, sent, wrong = all_services.keep(), 0, []
+    for operation in operations(all_services):
         example = example_of(operation)
         if example is None:
             continue
@@ -51,20 +51,20 @@ async def test_every_example_is_taken(house: House, scenes: dict[str, Scene]) ->
         body = placed(example, fitting(row, scenes))
         path = operation.address(scenes[row.scene], **row.values)
         match = "*" if "If-Match" in operation.headers else None
-        answer = await house.ask(row.who, operation.method, path, body, match=match, service=operation.service)
+        answer = await all_services.ask(row.who, operation.method, path, body, match=match, service=operation.service)
         if answer.status >= 300:
             wrong.append(f"{operation.id} {body}: {answer.status} {answer.text[:300]}")
-        house.bring_back(kept)
+        all_services.bring_back(kept)
 
     assert not wrong, "\n".join(wrong)
     assert sent > 30
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_document_says_where_if_match_is_needed(house: House, service: str) -> None:
+async def test_document_says_where_if_match_is_needed(all_services: AllServices, service: str) -> None:
     """Given every command, then the document names If-Match where it is looked at, as required where it is."""
     wrong = []
-    for operation in operations(house):
+    for operation in operations(all_services):
         if operation.service != service or operation.method == "GET":
             continue
         told = next((one for one in operation.told.get("parameters", []) if one["name"] == "If-Match"), None)

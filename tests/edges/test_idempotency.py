@@ -7,9 +7,9 @@ import json
 import pytest
 
 from tests.edges.access_table import TABLE
+from tests.edges.all_services import AllServices
 from tests.edges.asking import Answer, Header
 from tests.edges.expectations import wrong_with
-from tests.edges.house import House
 from tests.edges.operations import Operation, operations
 from tests.edges.scenes import Scene
 from tests.edges.test_bodies import fitting
@@ -21,17 +21,17 @@ NO_KEYS: tuple[str | bytes, ...] = (
 )  # fmt: skip
 
 
-def keyed(house: House, service: str) -> list[Operation]:
+def keyed(all_services: AllServices, service: str) -> list[Operation]:
     """The operations of a service that answer the same key the same."""
     return [
         one
-        for one in operations(house)
+        for one in operations(all_services)
         if one.service == service and "Idempotency-Key" in one.headers and one.id not in NEVER_REPLAYED
     ]
 
 
 async def post(
-    house: House,
+    all_services: AllServices,
     scenes: dict[str, Scene],
     operation: Operation,
     keys: list[str | bytes],
@@ -45,7 +45,7 @@ async def post(
     if raw is None:
         raw = b"" if row.body is None else json.dumps(fitting(row, scenes)).encode()
     headers: list[Header] = [("Idempotency-Key", key) for key in keys]
-    return await house.ask(
+    return await all_services.ask(
         who or row.who,
         "POST",
         path or operation.address(scenes[row.scene]),
@@ -58,82 +58,84 @@ async def post(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_what_is_no_key(house: House, scenes: dict[str, Scene], service: str) -> None:
+async def test_what_is_no_key(all_services: AllServices, scenes: dict[str, Scene], service: str) -> None:
     wrong = []
-    for operation in keyed(house, service):
+    for operation in keyed(all_services, service):
         required = operation.headers["Idempotency-Key"]
         bad: list[tuple[list[str | bytes], str]] = [([key], "idempotency_key_invalid") for key in NO_KEYS]
         bad += [(["a", "a"], "idempotency_key_invalid"), (["a", "b"], "idempotency_key_invalid")]
         bad += [([], "idempotency_key_required")] if required else []
         for keys, code in bad:
-            answer = await post(house, scenes, operation, keys)
+            answer = await post(all_services, scenes, operation, keys)
             problems = wrong_with(answer, operation)
             if (answer.status, answer.code) != (400, code):
                 problems.append(f"expected {code}, got {answer.status} {answer.text[:200]}")
-            problems += [f"changed {table}" for table in house.changed()]
+            problems += [f"changed {table}" for table in all_services.changed()]
             wrong += [f"{operation.id} {keys!r:.40}: {one}" for one in problems]
 
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_one_key_one_effect_one_answer(house: House, scenes: dict[str, Scene], service: str) -> None:
-    kept = house.keep()
+async def test_one_key_one_effect_one_answer(all_services: AllServices, scenes: dict[str, Scene], service: str) -> None:
+    kept = all_services.keep()
     wrong = []
-    for operation in keyed(house, service):
+    for operation in keyed(all_services, service):
         row = TABLE[operation.id]
 
         def expect(holds: bool, words: str, answer: Answer, name: str = operation.id) -> None:
             if not holds:
                 wrong.append(f"{name}: {words}: {answer.status} {answer.text[:200]}")
 
-        house.bring_back(kept)
+        all_services.bring_back(kept)
         key: list[str | bytes] = ["!" * 254 + "~"]
-        invalid = await post(house, scenes, operation, key, raw=b'{"made_up": 1}')
+        invalid = await post(all_services, scenes, operation, key, raw=b'{"made_up": 1}')
         expect(invalid.status == 422, "an unknown field", invalid)
         if row.checks:
-            stale = await post(house, scenes, operation, key, match='"999999"')
-            expect(stale.status == 412 and house.changed() == [], "a stale version", stale)
+            stale = await post(all_services, scenes, operation, key, match='"999999"')
+            expect(stale.status == 412 and all_services.changed() == [], "a stale version", stale)
 
-        first = await post(house, scenes, operation, key)
+        first = await post(all_services, scenes, operation, key)
         expect(first.status < 300, "after failures the key is free", first)
         expect(first.header("idempotent-replayed") is None, "the first answer", first)
-        house.changed()
+        all_services.changed()
 
-        again = await post(house, scenes, operation, key)
+        again = await post(all_services, scenes, operation, key)
         expect((again.status, again.content) == (first.status, first.content), "the same answer again", again)
         expect(again.header("idempotent-replayed") == "true", "marked as repeated", again)
         for name in ("etag", "location", "content-type"):
             expect(again.header(name) == first.header(name), f"the same {name}", again)
 
         body = json.dumps(fitting(row, scenes)).encode() if row.body else b"{}"
-        other = await post(house, scenes, operation, key, raw=body + b" ")
+        other = await post(all_services, scenes, operation, key, raw=body + b" ")
         expect((other.status, other.code) == (422, "idempotency_key_reused"), "another body", other)
         expect(wrong_with(other, operation) == [], "another body as a problem", other)
-        expect(house.changed() == [], "repeats change nothing", other)
+        expect(all_services.changed() == [], "repeats change nothing", other)
 
-        somebody = await post(house, scenes, operation, key, who="mallory")
+        somebody = await post(all_services, scenes, operation, key, who="mallory")
         expect(somebody.code != "idempotency_key_reused", "somebody else's key", somebody)
         expect(somebody.header("idempotent-replayed") is None, "somebody else's answer", somebody)
         if operation.parameters:
-            elsewhere = await post(house, scenes, operation, key, path=operation.address(None))
+            elsewhere = await post(all_services, scenes, operation, key, path=operation.address(None))
             expect((elsewhere.status, elsewhere.code) == (404, "not_found"), "another path", elsewhere)
 
     assert not wrong, "\n".join(wrong)
 
 
-async def test_the_first_answer_stays_though_the_world_moves_on(house: House, scenes: dict[str, Scene]) -> None:
+async def test_the_first_answer_stays_though_the_world_moves_on(
+    all_services: AllServices, scenes: dict[str, Scene]
+) -> None:
     draft, key = scenes["draft"], "a-key-for-sending"
-    first = await house.ask("ada", "POST", f"{draft.contract}/send", key=key)
-    await house.done("ada", "POST", f"{draft.contract}/withdraw")
+    first = await all_services.ask("ada", "POST", f"{draft.contract}/send", key=key)
+    await all_services.done("ada", "POST", f"{draft.contract}/withdraw")
 
-    again = await house.ask("ada", "POST", f"{draft.contract}/send", key=key)
+    again = await all_services.ask("ada", "POST", f"{draft.contract}/send", key=key)
 
     assert (again.content, again.header("idempotent-replayed")) == (first.content, "true")
-    assert (await house.done("ada", "GET", draft.contract))["state"] == "withdrawn"
+    assert (await all_services.done("ada", "GET", draft.contract))["state"] == "withdrawn"
 
 
-async def test_only_answers_of_what_was_done_are_kept(house: House, scenes: dict[str, Scene]) -> None:
+async def test_only_answers_of_what_was_done_are_kept(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     path = f"/v1/milestones/{scenes['active'].milestone_id}/fund"
     for body, who, status in (
         ({"amount": 1, "revision": 1}, "ada", 409),
@@ -142,21 +144,21 @@ async def test_only_answers_of_what_was_done_are_kept(house: House, scenes: dict
         ({"amount": 0, "revision": 1}, "ada", 422),
     ):
         for _ in range(2):
-            answer = await house.ask(who, "POST", path, body, key="the-same")
+            answer = await all_services.ask(who, "POST", path, body, key="the-same")
             assert (answer.status, answer.header("idempotent-replayed")) == (status, None)
-    assert house.changed() == []
-    done = await house.ask("ada", "POST", path, {"amount": 5_000, "revision": 1}, key="the-same")
+    assert all_services.changed() == []
+    done = await all_services.ask("ada", "POST", path, {"amount": 5_000, "revision": 1}, key="the-same")
     assert (done.status, done.header("idempotent-replayed")) == (202, None)
 
 
-async def test_links_and_tickets_are_new_each_time(house: House, scenes: dict[str, Scene]) -> None:
-    tickets = [await house.done("ada", "POST", "/v1/stream/tickets", key="one-key") for _ in range(2)]
+async def test_links_and_tickets_are_new_each_time(all_services: AllServices, scenes: dict[str, Scene]) -> None:
+    tickets = [await all_services.done("ada", "POST", "/v1/stream/tickets", key="one-key") for _ in range(2)]
     path = "/v1/payout-accounts/me/onboarding-link"
-    links = [await house.done("grace", "POST", path, {}, key="one-key") for _ in range(2)]
+    links = [await all_services.done("grace", "POST", path, {}, key="one-key") for _ in range(2)]
 
     assert tickets[0]["ticket"] != tickets[1]["ticket"]
     assert links[0]["url"] != links[1]["url"]
-    kept = house.rows("notifications", "SELECT body FROM idempotency_keys") + house.rows(
+    kept = all_services.rows("notifications", "SELECT body FROM idempotency_keys") + all_services.rows(
         "payments", "SELECT body FROM idempotency_keys"
     )
     assert not [body for (body,) in kept if tickets[0]["ticket"] in body or links[0]["url"] in body]

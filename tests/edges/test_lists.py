@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.edges.access_table import TABLE
+from tests.edges.all_services import AllServices
 from tests.edges.expectations import wrong_with
-from tests.edges.house import House
 from tests.edges.operations import Operation, operations
 from tests.edges.scenes import Scene
 
@@ -45,21 +45,23 @@ FILTERS = {
 """Query parameters with values that no list takes."""
 
 
-def lists(house: House) -> list[Operation]:
+def lists(all_services: AllServices) -> list[Operation]:
     """Every list that comes in pages."""
-    return [one for one in operations(house) if one.method == "GET" and {"limit", "cursor"} <= one.query]
+    return [one for one in operations(all_services) if one.method == "GET" and {"limit", "cursor"} <= one.query]
 
 
 def path_of(operation: Operation, scenes: dict[str, Scene]) -> str:
     return operation.address(scenes[TABLE[operation.id].scene])
 
 
-async def test_pages_of_no_size(house: House, scenes: dict[str, Scene]) -> None:
+async def test_pages_of_no_size(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     wrong = []
-    for operation in lists(house):
+    for operation in lists(all_services):
         for limit in LIMITS:
             sent = limit if "%" in limit else quote(limit)
-            answer = await house.ask(TABLE[operation.id].who, "GET", f"{path_of(operation, scenes)}?limit={sent}")
+            answer = await all_services.ask(
+                TABLE[operation.id].who, "GET", f"{path_of(operation, scenes)}?limit={sent}"
+            )
             expected = (400, "query_malformed") if "%00" in limit else (422, "invalid_request")
             if (answer.status, answer.code) != expected or wrong_with(answer, operation):
                 wrong.append(f"{operation.id} limit={limit}: {answer.status} {answer.text[:200]}")
@@ -69,15 +71,19 @@ async def test_pages_of_no_size(house: House, scenes: dict[str, Scene]) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-async def test_what_is_no_cursor(house: House, scenes: dict[str, Scene]) -> None:
+async def test_what_is_no_cursor(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     wrong = []
-    for operation in lists(house):
+    for operation in lists(all_services):
         for cursor in NO_CURSORS:
             sent = cursor if cursor.startswith("%F") else quote(cursor)
-            answer = await house.ask(TABLE[operation.id].who, "GET", f"{path_of(operation, scenes)}?cursor={sent}")
+            answer = await all_services.ask(
+                TABLE[operation.id].who, "GET", f"{path_of(operation, scenes)}?cursor={sent}"
+            )
             if (answer.status, answer.code) != (400, "cursor_invalid") or wrong_with(answer, operation):
                 wrong.append(f"{operation.id} cursor={cursor:.40}: {answer.status} {answer.text[:200]}")
-        answer = await house.ask(TABLE[operation.id].who, "GET", f"{path_of(operation, scenes)}?cursor={'x' * 1_001}")
+        answer = await all_services.ask(
+            TABLE[operation.id].who, "GET", f"{path_of(operation, scenes)}?cursor={'x' * 1_001}"
+        )
         if answer.status != 422:
             wrong.append(f"{operation.id} with a cursor of 1,001 letters: {answer.status}")
 
@@ -85,21 +91,23 @@ async def test_what_is_no_cursor(house: House, scenes: dict[str, Scene]) -> None
 
 
 @pytest.mark.parametrize("place", FILTERS, ids=lambda place: f"{place[0]} {place[1]}")
-async def test_filters_no_list_knows(house: House, scenes: dict[str, Scene], place: tuple[str, str]) -> None:
-    operation = next(one for one in lists(house) if one.id == place[0])
+async def test_filters_no_list_knows(
+    all_services: AllServices, scenes: dict[str, Scene], place: tuple[str, str]
+) -> None:
+    operation = next(one for one in lists(all_services) if one.id == place[0])
     for value in FILTERS[place]:
         who = TABLE[operation.id].who
-        answer = await house.ask(who, "GET", f"{path_of(operation, scenes)}?{place[1]}={quote(value)}")
+        answer = await all_services.ask(who, "GET", f"{path_of(operation, scenes)}?{place[1]}={quote(value)}")
         assert (answer.status, wrong_with(answer, operation)) == (422, []), (value, answer.text)
         assert [one["pointer"] for one in answer.json()["errors"]] == [f"?{place[1]}"]
 
 
-async def cursors(house: House, scenes: dict[str, Scene]) -> dict[str, tuple[Operation, str, str]]:
+async def cursors(all_services: AllServices, scenes: dict[str, Scene]) -> dict[str, tuple[Operation, str, str]]:
     """A real cursor of every list that has more than one entry, and whose it is."""
     found = {}
-    for operation in lists(house):
+    for operation in lists(all_services):
         who = TABLE[operation.id].who
-        answer = await house.done(who, "GET", f"{path_of(operation, scenes)}?limit=1")
+        answer = await all_services.done(who, "GET", f"{path_of(operation, scenes)}?limit=1")
         if answer["next_cursor"]:
             found[operation.id] = (operation, who, answer["next_cursor"])
     return found
@@ -127,8 +135,8 @@ def tampered(cursor: str) -> list[str]:
     ]
 
 
-async def test_cursors_are_worth_nothing_elsewhere(house: House, scenes: dict[str, Scene]) -> None:
-    real = await cursors(house, scenes)
+async def test_cursors_are_worth_nothing_elsewhere(all_services: AllServices, scenes: dict[str, Scene]) -> None:
+    real = await cursors(all_services, scenes)
     assert len(real) >= 8, real.keys()
     wrong = []
     for operation, who, cursor in real.values():
@@ -141,7 +149,7 @@ async def test_cursors_are_worth_nothing_elsewhere(house: House, scenes: dict[st
         else:
             asked.append(("otto", path, cursor))
         for name, where, sent in asked:
-            answer = await house.ask(name, "GET", f"{where}?cursor={quote(sent)}")
+            answer = await all_services.ask(name, "GET", f"{where}?cursor={quote(sent)}")
             # Who may not see the list at all is told so, and nothing about the cursor.
             fine = (answer.status, answer.code) in ((400, "cursor_invalid"), (404, "not_found"))
             if not fine or (answer.status == 404 and name == who) or wrong_with(answer, operation):
@@ -150,14 +158,14 @@ async def test_cursors_are_worth_nothing_elsewhere(house: House, scenes: dict[st
     assert not wrong, "\n".join(wrong)
 
 
-async def test_pages_make_up_the_whole_list(house: House, scenes: dict[str, Scene]) -> None:
-    for operation, who, _ in (await cursors(house, scenes)).values():
+async def test_pages_make_up_the_whole_list(all_services: AllServices, scenes: dict[str, Scene]) -> None:
+    for operation, who, _ in (await cursors(all_services, scenes)).values():
         path = path_of(operation, scenes)
-        whole = (await house.done(who, "GET", f"{path}?limit=100"))["data"]
+        whole = (await all_services.done(who, "GET", f"{path}?limit=100"))["data"]
         seen: list[Any] = []
         cursor: str | None = ""
         while cursor is not None:
-            page = await house.done(who, "GET", f"{path}?limit=2" + (f"&cursor={cursor}" if cursor else ""))
+            page = await all_services.done(who, "GET", f"{path}?limit=2" + (f"&cursor={cursor}" if cursor else ""))
             assert len(page["data"]) <= 2
             seen += page["data"]
             cursor = page["next_cursor"]

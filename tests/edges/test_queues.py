@@ -17,9 +17,9 @@ from skillscoop_messages.registry import EVENTS, SUBSCRIPTIONS
 from skillscoop_messages.tables import SCHEDULED
 from skillscoop_messages.transport.base import RawMessage
 
-from tests.edges.conftest import Set
+from tests.edges.all_services import AllServices, Kept
+from tests.edges.conftest import Prepared
 from tests.edges.expectations import CANARY, wrong_with
-from tests.edges.house import House, Kept
 from tests.edges.scenes import Scene
 from tests.edges.test_webhooks import EVENT, deliver
 
@@ -28,37 +28,37 @@ QUEUES = sorted(SUBSCRIPTIONS)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def told(whole: Set) -> AsyncIterator[Kept]:
+async def told(whole: Prepared) -> AsyncIterator[Kept]:
     """The scenes went on until every kind of event was said at least once."""
-    house, scenes = whole.house, whole.scenes
-    house.bring_back(whole.kept)
+    all_services, scenes = whole.all_services, whole.scenes
+    all_services.bring_back(whole.kept)
     for who in ("ada", "grace"):
-        await house.done(who, "POST", f"{scenes['proposal'].dispute}/proposal/accept", {})
-    await house.done("ada", "POST", f"{scenes['disputed'].dispute}/withdraw")
-    await house.done("sid", "POST", f"{scenes['judged'].dispute}/approve-decision")
+        await all_services.done(who, "POST", f"{scenes['proposal'].dispute}/proposal/accept", {})
+    await all_services.done("ada", "POST", f"{scenes['disputed'].dispute}/withdraw")
+    await all_services.done("sid", "POST", f"{scenes['judged'].dispute}/approve-decision")
     paying, active = scenes["paying"], scenes["active"]
-    ((ref,),) = house.rows("payments", "SELECT checkout_ref FROM payments WHERE id = ?", paying.payment_id)
-    house.till.pay(ref, 4_000)
+    ((ref,),) = all_services.rows("payments", "SELECT checkout_ref FROM payments WHERE id = ?", paying.payment_id)
+    all_services.stripe.pay(ref, 4_000)
     event = {**EVENT, "type": "checkout.session.completed", "data": {"object": {"id": ref}}}
-    assert (await deliver(house, event)).status == 200
+    assert (await deliver(all_services, event)).status == 200
     fund = {"amount": 5_000, "revision": 1}
-    await house.done("ada", "POST", f"/v1/milestones/{active.milestone_id}/fund", fund)
-    await house.settle()
-    await house.done("ada", "POST", f"/v1/milestones/{active.milestone_id}/cancel-funding")
-    await house.settle()
-    yield house.keep()
+    await all_services.done("ada", "POST", f"/v1/milestones/{active.milestone_id}/fund", fund)
+    await all_services.settle()
+    await all_services.done("ada", "POST", f"/v1/milestones/{active.milestone_id}/cancel-funding")
+    await all_services.settle()
+    yield all_services.keep()
 
 
 @pytest.fixture
-def stage(whole: Set, told: Kept) -> House:
-    """The house after all of that."""
-    whole.house.bring_back(told)
-    return whole.house
+def busy_services(whole: Prepared, told: Kept) -> AllServices:
+    """The services after all of that."""
+    whole.all_services.bring_back(told)
+    return whole.all_services
 
 
-def said(house: House, queue: str) -> list[RawMessage]:
+def said(all_services: AllServices, queue: str) -> list[RawMessage]:
     """The last message of each kind that a queue takes."""
-    newest = {raw.type: raw for raw in house.said if raw.type in SUBSCRIPTIONS[queue].types}
+    newest = {raw.type: raw for raw in all_services.said if raw.type in SUBSCRIPTIONS[queue].types}
     return list(newest.values())
 
 
@@ -150,38 +150,40 @@ def example(type: str) -> bytes:
     return encode(example_envelope(EXAMPLES[type]))
 
 
-def kept(house: House, queue: str) -> dict[str, tuple[str, str | None, str]]:
+def kept(all_services: AllServices, queue: str) -> dict[str, tuple[str, str | None, str]]:
     """What is kept of a queue by message id: (state, reason, last error)."""
     query = "SELECT message_id, state, reason, last_error FROM scheduled WHERE subscriber = ? AND kind = 'message'"
-    return {id: (state, reason, error) for id, state, reason, error in house.rows(service_of(queue), query, queue)}
+    return {
+        id: (state, reason, error) for id, state, reason, error in all_services.rows(service_of(queue), query, queue)
+    }
 
 
-def handled(house: House, queue: str) -> set[str]:
+def handled(all_services: AllServices, queue: str) -> set[str]:
     """The ids of messages a queue has handled."""
     query = "SELECT message_id FROM inbox WHERE subscriber = ?"
-    return {id for (id,) in house.rows(service_of(queue), query, queue)}
+    return {id for (id,) in all_services.rows(service_of(queue), query, queue)}
 
 
 def service_of(queue: str) -> str:
     return queue.partition(".")[0]
 
 
-def test_every_queue_has_been_spoken_to(stage: House) -> None:
-    assert [queue for queue in QUEUES if not said(stage, queue)] == []
-    assert {one.name for service in stage.services.values() for one in service.subscribers} == set(QUEUES)
+def test_every_queue_has_been_spoken_to(busy_services: AllServices) -> None:
+    assert [queue for queue in QUEUES if not said(busy_services, queue)] == []
+    assert {one.name for service in busy_services.by_name.values() for one in service.subscribers} == set(QUEUES)
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-async def test_what_is_no_message_is_parked_with_its_reason(stage: House, queue: str) -> None:
-    messages = poison(document(said(stage, queue)[0]), queue)
-    known = set(kept(stage, queue))
+async def test_what_is_no_message_is_parked_with_its_reason(busy_services: AllServices, queue: str) -> None:
+    messages = poison(document(said(busy_services, queue)[0]), queue)
+    known = set(kept(busy_services, queue))
 
-    await stage.put(queue, [one for one, _ in messages.values()])
+    await busy_services.put(queue, [one for one, _ in messages.values()])
 
-    taken = handled(stage, queue)
+    taken = handled(busy_services, queue)
     assert [name for name, (message, _) in messages.items() if message.id in taken] == []
-    assert stage.changed() == [f"{service_of(queue)}.scheduled"]
-    found = kept(stage, queue)
+    assert busy_services.changed() == [f"{service_of(queue)}.scheduled"]
+    found = kept(busy_services, queue)
     wrong = []
     for name, (message, reason) in messages.items():
         state, why, error = found.get(message.id, ("gone", "", ""))
@@ -192,127 +194,132 @@ async def test_what_is_no_message_is_parked_with_its_reason(stage: House, queue:
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-async def test_good_messages_behind_bad_ones_are_handled(stage: House, queue: str) -> None:
-    good = [raw(document(one)) for one in said(stage, queue)]
-    bad = [one for one, _ in poison(document(said(stage, queue)[0]), queue).values()]
+async def test_good_messages_behind_bad_ones_are_handled(busy_services: AllServices, queue: str) -> None:
+    good = [raw(document(one)) for one in said(busy_services, queue)]
+    bad = [one for one, _ in poison(document(said(busy_services, queue)[0]), queue).values()]
 
-    await stage.put(queue, [*bad[:50], *good, *bad[50:]])
+    await busy_services.put(queue, [*bad[:50], *good, *bad[50:]])
 
-    assert {one.id for one in good} <= handled(stage, queue), kept(stage, queue)
-    assert not {one.id for one in bad} & handled(stage, queue)
+    assert {one.id for one in good} <= handled(busy_services, queue), kept(busy_services, queue)
+    assert not {one.id for one in bad} & handled(busy_services, queue)
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-async def test_a_message_said_again_under_another_id_moves_no_money(stage: House, queue: str) -> None:
+async def test_a_message_said_again_under_another_id_moves_no_money(busy_services: AllServices, queue: str) -> None:
     """The inbox does not know it, so the domain has to."""
     before = {
-        table: stage.rows("payments", f"SELECT count(*) FROM {table}") for table in ("ledger_journals", "settlements")
+        table: busy_services.rows("payments", f"SELECT count(*) FROM {table}")
+        for table in ("ledger_journals", "settlements")
     }
-    made = stage.till.made.copy()
+    made = busy_services.stripe.made.copy()
 
-    await stage.put(queue, [raw(document(one)) for one in said(stage, queue)])
-    await stage.settle()
+    await busy_services.put(queue, [raw(document(one)) for one in said(busy_services, queue)])
+    await busy_services.settle()
 
-    after = {table: stage.rows("payments", f"SELECT count(*) FROM {table}") for table in before}
-    assert (after, stage.till.made) == (before, made)
+    after = {table: busy_services.rows("payments", f"SELECT count(*) FROM {table}") for table in before}
+    assert (after, busy_services.stripe.made) == (before, made)
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-async def test_an_id_that_comes_again_with_another_body_is_a_duplicate(stage: House, queue: str) -> None:
-    first = raw(document(said(stage, queue)[0]))
-    await stage.put(queue, [first])
-    stage.changed()
+async def test_an_id_that_comes_again_with_another_body_is_a_duplicate(busy_services: AllServices, queue: str) -> None:
+    first = raw(document(said(busy_services, queue)[0]))
+    await busy_services.put(queue, [first])
+    busy_services.changed()
     others = [one for one, _ in poison(document(first), queue).values() if b"CloudEvents" not in one.body]
 
-    await stage.put(queue, [RawMessage(first.id, first.type, first.subject, first.body.replace(b'"usd"', b'"jpy"'))])
-    assert stage.changed() == []
-    await stage.put(queue, [RawMessage(first.id, one.type, one.subject, one.body) for one in others])
-    assert set(stage.changed()) <= {f"{service_of(queue)}.scheduled"}
-    assert len([id for id in handled(stage, queue) if id == first.id]) == 1
+    await busy_services.put(
+        queue, [RawMessage(first.id, first.type, first.subject, first.body.replace(b'"usd"', b'"jpy"'))]
+    )
+    assert busy_services.changed() == []
+    await busy_services.put(queue, [RawMessage(first.id, one.type, one.subject, one.body) for one in others])
+    assert set(busy_services.changed()) <= {f"{service_of(queue)}.scheduled"}
+    assert len([id for id in handled(busy_services, queue) if id == first.id]) == 1
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-async def test_a_message_about_something_unknown_waits_or_is_noted(stage: House, queue: str) -> None:
-    for message in said(stage, queue):
+async def test_a_message_about_something_unknown_waits_or_is_noted(busy_services: AllServices, queue: str) -> None:
+    for message in said(busy_services, queue):
         text = re.sub(rb"\b([a-z]{2,3})_[0-9a-f]{32}", lambda found: found[1] + b"_" + b"0" * 31 + b"1", message.body)
         stranger = raw({**json.loads(text), "id": "of the delivery"})
 
-        await stage.put(queue, [stranger])
+        await busy_services.put(queue, [stranger])
 
-        waits = kept(stage, queue).get(stranger.id)
-        assert (stranger.id in handled(stage, queue)) is (waits is None), message.type
+        waits = kept(busy_services, queue).get(stranger.id)
+        assert (stranger.id in handled(busy_services, queue)) is (waits is None), message.type
         if waits is None:
             continue
         state, reason, error = waits
         assert (state, reason) == ("waiting", None) and error.startswith("NotYet: "), (message.type, waits)
-        await forget_since(stage, queue, timedelta(hours=25))
-        await stage.ring(service_of(queue))
-        assert kept(stage, queue)[stranger.id][:2] == ("parked", "not_yet_for_too_long"), message.type
-        await empty(stage, queue)
+        await forget_since(busy_services, queue, timedelta(hours=25))
+        await busy_services.ring(service_of(queue))
+        assert kept(busy_services, queue)[stranger.id][:2] == ("parked", "not_yet_for_too_long"), message.type
+        await empty(busy_services, queue)
 
 
-async def forget_since(house: House, queue: str, ago: timedelta) -> None:
+async def forget_since(all_services: AllServices, queue: str, ago: timedelta) -> None:
     """What is kept of a queue is due, and was first tried some time ago."""
-    async with house.services[service_of(queue)].database.begin() as tx:
+    async with all_services.by_name[service_of(queue)].database.begin() as tx:
         mine = SCHEDULED.update().where(SCHEDULED.c.subscriber == queue, SCHEDULED.c.state == "waiting")
         await tx.execute(mine.values(first_at=tx.wall() - ago, due_at=tx.wall()))
 
 
-async def empty(house: House, queue: str) -> None:
-    async with house.services[service_of(queue)].database.begin() as tx:
+async def empty(all_services: AllServices, queue: str) -> None:
+    async with all_services.by_name[service_of(queue)].database.begin() as tx:
         await tx.execute(SCHEDULED.delete().where(SCHEDULED.c.subscriber == queue, SCHEDULED.c.kind == "message"))
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-async def test_operators_see_replay_and_give_up_what_is_parked(stage: House, queue: str) -> None:
+async def test_operators_see_replay_and_give_up_what_is_parked(busy_services: AllServices, queue: str) -> None:
     service = service_of(queue)
-    bad = raw({**document(said(stage, queue)[0]), "sequence": "-1"})
-    await stage.put(queue, [bad])
-    await stage.settle()
+    bad = raw({**document(said(busy_services, queue)[0]), "sequence": "-1"})
+    await busy_services.put(queue, [bad])
+    await busy_services.settle()
     path, here = f"/v1/admin/{service}/parked", f"/v1/admin/{service}/parked/{queue}:{bad.id}"
 
-    listed = (await stage.done("olga", "GET", f"{path}?subscriber={queue}"))["data"]
+    listed = (await busy_services.done("olga", "GET", f"{path}?subscriber={queue}"))["data"]
     (mine,) = [one for one in listed if one["message_id"] == bad.id]
     assert (mine["reason"], mine["attempts"], mine["money"]) == ("unreadable", 1, SUBSCRIPTIONS[queue].money)
     assert mine["event"] is None and mine["last_error"] and mine["parked_at"]
-    assert (await stage.done("olga", "GET", here))["event"]["sequence"] == "-1"
+    assert (await busy_services.done("olga", "GET", here))["event"]["sequence"] == "-1"
 
-    assert (await stage.ask("olga", "POST", f"{here}/replay")).status == 200
-    assert (await stage.ask("olga", "GET", here)).status == 404
-    await stage.ring(service)
-    again = await stage.done("olga", "GET", here)
+    assert (await busy_services.ask("olga", "POST", f"{here}/replay")).status == 200
+    assert (await busy_services.ask("olga", "GET", here)).status == 404
+    await busy_services.ring(service)
+    again = await busy_services.done("olga", "GET", here)
     assert (again["reason"], again["attempts"]) == ("unreadable", 1)
 
     reason = {"reason": "It is nonsense."}
     if SUBSCRIPTIONS[queue].money:
-        asked = await stage.ask("olga", "POST", f"{here}/discard", reason)
+        asked = await busy_services.ask("olga", "POST", f"{here}/discard", reason)
         assert (asked.status, asked.json()["state"]) == (202, "awaiting_second_operator")
         for who, body in (("olga", reason), ("otto", {"reason": "Another reason."})):
-            refused = await stage.ask(who, "POST", f"{here}/discard", body)
+            refused = await busy_services.ask(who, "POST", f"{here}/discard", body)
             assert (refused.status, refused.code, wrong_with(refused)) == (409, "second_operator_differs", [])
-        assert (await stage.ask("olga", "GET", here)).status == 200
-        assert (await stage.ask("otto", "POST", f"{here}/discard", reason)).status == 200
+        assert (await busy_services.ask("olga", "GET", here)).status == 200
+        assert (await busy_services.ask("otto", "POST", f"{here}/discard", reason)).status == 200
     else:
-        assert (await stage.ask("olga", "POST", f"{here}/discard", reason)).status == 200
-    assert (await stage.ask("olga", "GET", here)).status == 404
-    assert (await stage.ask("olga", "POST", f"{here}/discard", reason)).status == 404
-    acts = stage.rows(service, "SELECT action FROM audit_log WHERE subject = ? ORDER BY id", f"{queue}:{bad.id}")
+        assert (await busy_services.ask("olga", "POST", f"{here}/discard", reason)).status == 200
+    assert (await busy_services.ask("olga", "GET", here)).status == 404
+    assert (await busy_services.ask("olga", "POST", f"{here}/discard", reason)).status == 404
+    acts = busy_services.rows(
+        service, "SELECT action FROM audit_log WHERE subject = ? ORDER BY id", f"{queue}:{bad.id}"
+    )
     asked_first = [("ask_to_discard_parked",)] if SUBSCRIPTIONS[queue].money else []
     assert acts == [("replay_parked",), *asked_first, ("discard_parked",)]
 
-    late = raw(document(said(stage, queue)[0]), bad.id)
-    stage.changed()
-    await stage.put(queue, [late])
-    assert stage.changed() == [], "given up means given up, also for what comes late"
+    late = raw(document(said(busy_services, queue)[0]), bad.id)
+    busy_services.changed()
+    await busy_services.put(queue, [late])
+    assert busy_services.changed() == [], "given up means given up, also for what comes late"
 
 
-async def test_scenes_of_others_are_as_they_were(stage: House, scenes: dict[str, Scene]) -> None:
-    """Poison in every queue of the house at once, and the house still works."""
+async def test_scenes_of_others_are_as_they_were(busy_services: AllServices, scenes: dict[str, Scene]) -> None:
+    """Poison in every queue at once, and everything still works."""
     for queue in QUEUES:
-        bad = [one for one, _ in poison(document(said(stage, queue)[0]), queue).values()]
-        await stage.put(queue, bad)
-    await stage.done("ada", "POST", f"{scenes['draft'].contract}/send")
-    await stage.settle()
+        bad = [one for one, _ in poison(document(said(busy_services, queue)[0]), queue).values()]
+        await busy_services.put(queue, bad)
+    await busy_services.done("ada", "POST", f"{scenes['draft'].contract}/send")
+    await busy_services.settle()
 
-    notices = await stage.done("grace", "GET", "/v1/notifications?limit=1")
+    notices = await busy_services.done("grace", "GET", "/v1/notifications?limit=1")
     assert notices["data"][0]["kind"] == "terms.proposed"

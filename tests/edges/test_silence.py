@@ -15,7 +15,7 @@ from skillscoop_chassis.telemetry import set_up_logging
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.transport.base import RawMessage
 
-from tests.edges.house import HOOK_SECRET, THIN_SECRET, House
+from tests.edges.all_services import HOOK_SECRET, THIN_SECRET, AllServices
 from tests.edges.scenes import Scene
 from tests.edges.test_webhooks import EVENT, deliver, knock, now, signature
 from tests.support.applications import SERVICES
@@ -78,78 +78,86 @@ def logging_as_a_process(level: str) -> Iterator[io.StringIO]:
             logging.getLogger(name).setLevel(known)
 
 
-async def tell_secrets(house: House, scenes: dict[str, Scene]) -> dict[str, str]:
+async def tell_secrets(all_services: AllServices, scenes: dict[str, Scene]) -> dict[str, str]:
     """A busy day with something secret in every move. What is secret, by name."""
     secrets = {**WORDS, "the address": MAIL, "the name": NAME}
-    secrets |= {f"the token of {who}": token for who, token in house.tokens.items()}
+    secrets |= {f"the token of {who}": token for who, token in all_services.tokens.items()}
     secrets |= {"a webhook secret": HOOK_SECRET, "another webhook secret": THIN_SECRET}
     secrets["a key"] = "words-of-an-idempotency-key"
 
-    await house.ask("ada", "PUT", "/v1/me/contact", {"email": MAIL, "name": NAME})
-    await house.settle()
-    secrets["the code"] = next(word for word in house.letters[-1].text.split() if word.isdigit() and len(word) == 8)
-    await house.ask("ada", "POST", "/v1/me/contact/confirm", {"code": "00000000"})
-    await house.done("ada", "POST", "/v1/me/contact/confirm", {"code": secrets["the code"]})
+    await all_services.ask("ada", "PUT", "/v1/me/contact", {"email": MAIL, "name": NAME})
+    await all_services.settle()
+    secrets["the code"] = next(
+        word for word in all_services.letters[-1].text.split() if word.isdigit() and len(word) == 8
+    )
+    await all_services.ask("ada", "POST", "/v1/me/contact/confirm", {"code": "00000000"})
+    await all_services.done("ada", "POST", "/v1/me/contact/confirm", {"code": secrets["the code"]})
 
     active = scenes["active"]
     fund = {"amount": active.prices[0], "revision": 1, "method": "payment_intent"}
     path = f"/v1/milestones/{active.milestone_id}"
-    await house.done("ada", "POST", f"{path}/fund", fund, key=secrets["a key"])
-    await house.settle()
-    secrets["the client's secret"] = (await house.done("ada", "GET", f"{path}/payment"))["client_secret"]
+    await all_services.done("ada", "POST", f"{path}/fund", fund, key=secrets["a key"])
+    await all_services.settle()
+    secrets["the client's secret"] = (await all_services.done("ada", "GET", f"{path}/payment"))["client_secret"]
     secrets["the page to pay"] = (
-        await house.done("ada", "GET", f"/v1/milestones/{scenes['paying'].milestone_id}/payment")
+        await all_services.done("ada", "GET", f"/v1/milestones/{scenes['paying'].milestone_id}/payment")
     )["checkout_url"]
-    link = await house.done("grace", "POST", "/v1/payout-accounts/me/onboarding-link", {})
+    link = await all_services.done("grace", "POST", "/v1/payout-accounts/me/onboarding-link", {})
     secrets["the onboarding link"] = link["url"]
-    secrets["the ticket"] = (await house.done("ada", "POST", "/v1/stream/tickets"))["ticket"]
-    await house.ask(None, "GET", f"/v1/stream?ticket={secrets['the ticket']}x")
+    secrets["the ticket"] = (await all_services.done("ada", "POST", "/v1/stream/tickets"))["ticket"]
+    await all_services.ask(None, "GET", f"/v1/stream?ticket={secrets['the ticket']}x")
 
     talk = f"/v1/conversations/{active.conversation_id}/messages"
-    await house.done("ada", "POST", talk, {"text": WORDS["a message"]})
+    await all_services.done("ada", "POST", talk, {"text": WORDS["a message"]})
     case, form = scenes["disputed"], scenes["funded"]
-    await house.done("ada", "POST", f"{case.dispute}/evidence", {"text": WORDS["a piece of evidence"]})
-    await house.done("grace", "POST", f"{case.dispute}/answer", {"statement": WORDS["an answer"]})
-    await house.done("sue", "POST", f"{scenes['reviewed'].dispute}/notes", {"text": WORDS["an internal note"]})
+    await all_services.done("ada", "POST", f"{case.dispute}/evidence", {"text": WORDS["a piece of evidence"]})
+    await all_services.done("grace", "POST", f"{case.dispute}/answer", {"statement": WORDS["an answer"]})
+    await all_services.done("sue", "POST", f"{scenes['reviewed'].dispute}/notes", {"text": WORDS["an internal note"]})
     filed = {"contract_id": form.contract_id, "reason": "late", "statement": WORDS["a form"], "desired": []}
-    await house.done("ada", "POST", "/v1/disputes", filed)
+    await all_services.done("ada", "POST", "/v1/disputes", filed)
     review = {"rating": 2, "text": WORDS["a sealed review"]}
-    await house.done("ada", "PUT", f"{scenes['completed'].contract}/review", review)
-    await house.settle()
+    await all_services.done("ada", "PUT", f"{scenes['completed'].contract}/review", review)
+    await all_services.settle()
 
     refused = WORDS["a refused body"]
-    await house.ask("ada", "POST", talk, {"text": [refused], "other": refused})
-    await house.ask("ada", "POST", talk, raw=f'{{"text": "{refused}'.encode())
-    await house.ask("mallory", "POST", talk, {"text": refused})
-    await house.ask(None, "GET", "/v1/contracts", headers=[("Authorization", f"Bearer {house.token('ada')}x")])
-    await house.ask(None, "GET", f"/v1/contracts?token={house.token('ada')}")
-    await house.ask("ada", "GET", f"/v1/contracts/{MAIL}")
+    await all_services.ask("ada", "POST", talk, {"text": [refused], "other": refused})
+    await all_services.ask("ada", "POST", talk, raw=f'{{"text": "{refused}'.encode())
+    await all_services.ask("mallory", "POST", talk, {"text": refused})
+    await all_services.ask(
+        None, "GET", "/v1/contracts", headers=[("Authorization", f"Bearer {all_services.token('ada')}x")]
+    )
+    await all_services.ask(None, "GET", f"/v1/contracts?token={all_services.token('ada')}")
+    await all_services.ask("ada", "GET", f"/v1/contracts/{MAIL}")
     poison = json.dumps({"specversion": "1.0", "id": WORDS["poison"], "data": {"text": WORDS["poison"]}}).encode()
     for queue in ("contracts.note_payout_account", "payments.learn_policy", "notifications.tell_the_people"):
-        await house.put(
+        await all_services.put(
             queue,
             [RawMessage(new_message_id(), "x", "y", poison), RawMessage(new_message_id(), "x", "y", b"\xff" + poison)],
         )
-    await deliver(house, {**EVENT, "data": {"object": {"id": "pi_1", "client_secret": secrets["the client's secret"]}}})
+    await deliver(
+        all_services, {**EVENT, "data": {"object": {"id": "pi_1", "client_secret": secrets["the client's secret"]}}}
+    )
     body = json.dumps({**EVENT, "data": MAIL}).encode()
-    await knock(house, body, signature(body, "whsec_guessed", now(house)))
-    await house.settle()
+    await knock(all_services, body, signature(body, "whsec_guessed", now(all_services)))
+    await all_services.settle()
     return secrets
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=["info", "debug"])
-async def heard(request: pytest.FixtureRequest, house: House, scenes: dict[str, Scene]) -> AsyncIterator[Heard]:
+async def heard(
+    request: pytest.FixtureRequest, all_services: AllServices, scenes: dict[str, Scene]
+) -> AsyncIterator[Heard]:
     """A busy day, overheard."""
-    first = len(house.said)
+    first = len(all_services.said)
     for who in ("ada", "grace", "mallory", "sue", "olga"):
-        house.token(who)
+        all_services.token(who)
     with logging_as_a_process(request.param) as written:
         logging.getLogger("skillscoop").info("it is on")
-        secrets = await tell_secrets(house, scenes)
-    yield Heard(request.param, written.getvalue(), secrets, [raw.body for raw in house.said[first:]])
+        secrets = await tell_secrets(all_services, scenes)
+    yield Heard(request.param, written.getvalue(), secrets, [raw.body for raw in all_services.said[first:]])
 
 
-async def test_nothing_secret_is_told(heard: Heard, house: House) -> None:
+async def test_nothing_secret_is_told(heard: Heard, all_services: AllServices) -> None:
     lines = [json.loads(line) for line in heard.log.splitlines()]
     assert lines[0]["event"] == "it is on"
     assert len(lines) > 5, "refused webhooks, poison and tokens are logged"
@@ -165,17 +173,17 @@ async def test_nothing_secret_is_told(heard: Heard, house: House) -> None:
     assert {name: where for name, where in named.items() if where} == {}
 
     for service in SERVICES:
-        answers = "".join(body for (body,) in house.rows(service, "SELECT body FROM idempotency_keys"))
+        answers = "".join(body for (body,) in all_services.rows(service, "SELECT body FROM idempotency_keys"))
         for name in ("the client's secret", "the page to pay", "the onboarding link", "the ticket", "the code"):
             assert heard.secrets[name] not in answers, (service, name)
-        whole = contents(house, service)
+        whole = contents(all_services, service)
         for name, secret in heard.secrets.items():
             nowhere = name.startswith(("the token", "a key", "the ticket", "a webhook", "the onboarding"))
             if nowhere or ONLY_HERE.get(name, service) != service:
                 assert secret not in whole, (service, name)
 
 
-def contents(house: House, service: str) -> str:
+def contents(all_services: AllServices, service: str) -> str:
     """Everything that stands in a service's database."""
-    tables = house.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'")
-    return "".join(repr(house.rows(service, f'SELECT * FROM "{name}"')) for (name,) in tables)
+    tables = all_services.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'")
+    return "".join(repr(all_services.rows(service, f'SELECT * FROM "{name}"')) for (name,) in tables)

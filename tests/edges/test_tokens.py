@@ -15,9 +15,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from tests.edges.all_services import AllServices
 from tests.edges.asking import JSON, Header, ask
 from tests.edges.expectations import same_for_everybody, wrong_with
-from tests.edges.house import House
 from tests.edges.operations import operations
 from tests.edges.scenes import Scene
 from tests.support.applications import SERVICES
@@ -237,13 +237,13 @@ ROLES_THAT_ARE_NONE: dict[str, Any] = {
 }
 
 
-async def test_nothing_of_this_is_believed_anywhere(house: House) -> None:
+async def test_nothing_of_this_is_believed_anywhere(all_services: AllServices) -> None:
     answers: dict[str, str] = {}
     wrong = []
     for service, path in DOORS.items():
-        app = house.services[service].app
+        app = all_services.by_name[service].app
         for name, make in REFUSED.items():
-            headers = make(house.issuer)
+            headers = make(all_services.issuer)
             answer = await ask(app, "GET", path, headers=headers)
             secrets = [str(value)[7:40] for key, value in headers if key == "Authorization" and len(value) > 60]
             problems = wrong_with(answer, None, *secrets)
@@ -256,28 +256,28 @@ async def test_nothing_of_this_is_believed_anywhere(house: House) -> None:
     assert not wrong, "\n".join(wrong)
     assert len(set(answers.values())) == 1
     assert len(REFUSED) >= 90
-    assert house.changed() == []
+    assert all_services.changed() == []
 
 
-async def test_a_token_in_the_address_is_no_token(house: House) -> None:
-    token = house.token("ada")
+async def test_a_token_in_the_address_is_no_token(all_services: AllServices) -> None:
+    token = all_services.token("ada")
     for service, path in DOORS.items():
         for name in ("token", "access_token", "jwt", "authorization", "ticket"):
-            answer = await ask(house.services[service].app, "GET", f"{path}?{name}={token}")
+            answer = await ask(all_services.by_name[service].app, "GET", f"{path}?{name}={token}")
             assert (answer.status, wrong_with(answer, None, token)) == (401, []), (service, name)
 
 
-async def test_tokens_are_looked_at_before_anything_else(house: House, scenes: dict[str, Scene]) -> None:
+async def test_tokens_are_looked_at_before_anything_else(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     large = [("Content-Type", JSON), ("Content-Length", "999999999"), ("Authorization", "Bearer x.y.z")]
-    for operation in operations(house):
+    for operation in operations(all_services):
         if operation.public:
             continue
-        app = house.services[operation.service].app
+        app = all_services.by_name[operation.service].app
         answer = await ask(app, operation.method, operation.address(None), headers=large)
         assert (answer.status, answer.code) == (401, "unauthenticated"), operation.id
         answer = await ask(app, operation.method, operation.address(None), body=b"{", headers=large[:1])
         assert (answer.status, answer.code) == (401, "unauthenticated"), operation.id
-    assert house.changed() == []
+    assert all_services.changed() == []
 
 
 @pytest.mark.parametrize(
@@ -294,40 +294,42 @@ async def test_tokens_are_looked_at_before_anything_else(house: House, scenes: d
         lambda issuer: bearer(signed(issuer, good(issuer), typ="at+jwt")),
     ],
 )
-async def test_what_is_in_order_is_believed_everywhere(house: House, make: Make) -> None:
+async def test_what_is_in_order_is_believed_everywhere(all_services: AllServices, make: Make) -> None:
     for service, path in DOORS.items():
-        answer = await ask(house.services[service].app, "GET", path, headers=make(house.issuer))
+        answer = await ask(all_services.by_name[service].app, "GET", path, headers=make(all_services.issuer))
         assert answer.status == (404 if service == "reviews" else 200), (service, answer.text)
 
 
 @pytest.mark.parametrize("roles", ROLES_THAT_ARE_NONE.values(), ids=ROLES_THAT_ARE_NONE.keys())
-async def test_what_looks_like_a_role_is_none(house: House, roles: Any) -> None:
-    for operation in operations(house):
+async def test_what_looks_like_a_role_is_none(all_services: AllServices, roles: Any) -> None:
+    for operation in operations(all_services):
         if not operation.operators or operation.method != "GET":
             continue
         extra = roles if isinstance(roles, dict) and "realm_access" in roles else {"roles": roles}
-        headers = bearer(signed(house.issuer, good(house.issuer, **({"roles": []} | extra))))
-        answer = await ask(house.services[operation.service].app, "GET", operation.address(None), headers=headers)
+        headers = bearer(signed(all_services.issuer, good(all_services.issuer, **({"roles": []} | extra))))
+        answer = await ask(all_services.by_name[operation.service].app, "GET", operation.address(None), headers=headers)
         assert (answer.status, answer.code, wrong_with(answer, operation)) == (403, "role_missing", []), operation.id
 
 
-async def test_an_operators_token_opens_no_contract(house: House, scenes: dict[str, Scene]) -> None:
-    headers = bearer(signed(house.issuer, good(house.issuer, sub="olga", roles=["ops", "admin", "client"])))
-    app = house.services["contracts"].app
+async def test_an_operators_token_opens_no_contract(all_services: AllServices, scenes: dict[str, Scene]) -> None:
+    headers = bearer(
+        signed(all_services.issuer, good(all_services.issuer, sub="olga", roles=["ops", "admin", "client"]))
+    )
+    app = all_services.by_name["contracts"].app
     answer = await ask(app, "GET", scenes["funded"].contract, headers=headers)
     assert (answer.status, answer.code) == (404, "not_found")
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_what_needs_no_token_takes_no_harm_from_a_bad_one(house: House, service: str) -> None:
-    for operation in operations(house):
+async def test_what_needs_no_token_takes_no_harm_from_a_bad_one(all_services: AllServices, service: str) -> None:
+    for operation in operations(all_services):
         if operation.service != service or not operation.public or operation.method != "GET" or operation.streams:
             continue
         for headers in (
             bearer("x.y.z"),
-            bearer(signed(house.issuer, good(house.issuer, exp=LONG_AGO))),
-            raw("")(house.issuer),
+            bearer(signed(all_services.issuer, good(all_services.issuer, exp=LONG_AGO))),
+            raw("")(all_services.issuer),
         ):
-            answer = await ask(house.services[service].app, "GET", operation.address(None), headers=headers)
+            answer = await ask(all_services.by_name[service].app, "GET", operation.address(None), headers=headers)
             assert answer.status == 200, (operation.id, answer.text)
-    assert house.changed() == []
+    assert all_services.changed() == []

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import stripe
 
+from tests.edges.all_services import HOOK_SECRET, THIN_SECRET, AllServices
 from tests.edges.asking import JSON, Answer, Header, ask
 from tests.edges.expectations import CANARY, wrong_with
-from tests.edges.house import HOOK_SECRET, THIN_SECRET, House
 from tests.edges.scenes import Scene
 
 PLATFORM, CONNECT, THIN = "/webhooks/stripe", "/webhooks/stripe/connect", "/webhooks/stripe/thin"
@@ -34,8 +34,8 @@ THIN_EVENT: dict[str, Any] = {
 }
 
 
-def now(house: House) -> int:
-    return int(house.clocks.wall().timestamp())
+def now(all_services: AllServices) -> int:
+    return int(all_services.clocks.wall().timestamp())
 
 
 def signature(body: bytes, secret: str, at: int, scheme: str = "v1") -> str:
@@ -44,34 +44,40 @@ def signature(body: bytes, secret: str, at: int, scheme: str = "v1") -> str:
     return f"t={at},{scheme}={digest}"
 
 
-async def knock(house: House, body: bytes | list[bytes], header: str | bytes | None, path: str = PLATFORM) -> Answer:
+async def knock(
+    all_services: AllServices, body: bytes | list[bytes], header: str | bytes | None, path: str = PLATFORM
+) -> Answer:
     """One delivery."""
     headers: list[Header] = [("Content-Type", JSON)]
     if header is not None:
         headers.append(("Stripe-Signature", header))
-    return await ask(house.services["payments"].app, "POST", path, headers=headers, body=body)
+    return await ask(all_services.by_name["payments"].app, "POST", path, headers=headers, body=body)
 
 
-async def deliver(house: House, event: Any, path: str = PLATFORM, *, secret: str = HOOK_SECRET, age: int = 0) -> Answer:
+async def deliver(
+    all_services: AllServices, event: Any, path: str = PLATFORM, *, secret: str = HOOK_SECRET, age: int = 0
+) -> Answer:
     """A delivery signed by Stripe's own library, `age` seconds ago."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
     header = (
         stripe.WebhookSignature.generate_signature_header(
-            body.decode("utf-8", "surrogateescape"), secret, timestamp=now(house) - age
+            body.decode("utf-8", "surrogateescape"), secret, timestamp=now(all_services) - age
         )
         if not isinstance(event, bytes)
-        else signature(body, secret, now(house) - age)
+        else signature(body, secret, now(all_services) - age)
     )
-    return await knock(house, body, header, path)
+    return await knock(all_services, body, header, path)
 
 
-def notices(house: House) -> list[str]:
-    return [id for (id,) in house.rows("payments", "SELECT event_id FROM provider_notices WHERE origin <> 'sweeper'")]
+def notices(all_services: AllServices) -> list[str]:
+    return [
+        id for (id,) in all_services.rows("payments", "SELECT event_id FROM provider_notices WHERE origin <> 'sweeper'")
+    ]
 
 
-def forged(house: House) -> dict[str, tuple[bytes, str | bytes | None]]:
+def forged(all_services: AllServices) -> dict[str, tuple[bytes, str | bytes | None]]:
     """Deliveries that Stripe did not make, or not now."""
-    body, at = json.dumps(EVENT).encode(), now(house)
+    body, at = json.dumps(EVENT).encode(), now(all_services)
     good = signature(body, HOOK_SECRET, at)
     digest = good.partition("v1=")[2]
     return {
@@ -149,36 +155,36 @@ def nonsense() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("path", [PLATFORM, CONNECT, THIN])
-async def test_what_stripe_did_not_send_now_is_refused(house: House, path: str) -> None:
+async def test_what_stripe_did_not_send_now_is_refused(all_services: AllServices, path: str) -> None:
     wrong = []
-    for name, (body, header) in forged(house).items():
+    for name, (body, header) in forged(all_services).items():
         if path == THIN and name == "another door's secret":
             continue
-        answer = await knock(house, body, header, path)
+        answer = await knock(all_services, body, header, path)
         problems = wrong_with(answer)
         if (answer.status, answer.code) != (400, "webhook_refused"):
             problems.append(f"{answer.status} {answer.text[:200]}")
-        problems += [f"changed {table}" for table in house.changed()]
+        problems += [f"changed {table}" for table in all_services.changed()]
         wrong += [f"{name}: {one}" for one in problems]
 
     assert not wrong, "\n".join(wrong)
-    assert notices(house) == []
+    assert notices(all_services) == []
 
 
-async def test_what_is_signed_and_still_no_event_is_refused(house: House) -> None:
+async def test_what_is_signed_and_still_no_event_is_refused(all_services: AllServices) -> None:
     wrong = []
     for name, body in nonsense().items():
-        answer = await deliver(house, body)
+        answer = await deliver(all_services, body)
         problems = wrong_with(answer)
         if (answer.status, answer.code) != (400, "webhook_refused"):
             problems.append(f"{answer.status} {answer.text[:200]}")
-        problems += [f"changed {table}" for table in house.changed()]
+        problems += [f"changed {table}" for table in all_services.changed()]
         wrong += [f"{name}: {one}" for one in problems]
 
     assert not wrong, "\n".join(wrong)
 
 
-async def test_each_door_takes_its_own_events(house: House) -> None:
+async def test_each_door_takes_its_own_events(all_services: AllServices) -> None:
     for path, event, secret in (
         (PLATFORM, THIN_EVENT, HOOK_SECRET),
         (CONNECT, THIN_EVENT, HOOK_SECRET),
@@ -186,34 +192,34 @@ async def test_each_door_takes_its_own_events(house: House) -> None:
         (THIN, THIN_EVENT, HOOK_SECRET),
         (PLATFORM, EVENT, THIN_SECRET),
     ):
-        answer = await deliver(house, event, path, secret=secret)
+        answer = await deliver(all_services, event, path, secret=secret)
         assert (answer.status, answer.code, wrong_with(answer)) == (400, "webhook_refused", []), path
-        assert house.changed() == []
+        assert all_services.changed() == []
     assert [
-        (await deliver(house, EVENT)).status,
-        (await deliver(house, EVENT, CONNECT)).status,
-        (await deliver(house, THIN_EVENT, THIN, secret=THIN_SECRET)).status,
+        (await deliver(all_services, EVENT)).status,
+        (await deliver(all_services, EVENT, CONNECT)).status,
+        (await deliver(all_services, THIN_EVENT, THIN, secret=THIN_SECRET)).status,
     ] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("path", [PLATFORM, CONNECT, THIN])
-async def test_what_is_too_large_is_not_read_to_its_end(house: House, path: str) -> None:
+async def test_what_is_too_large_is_not_read_to_its_end(all_services: AllServices, path: str) -> None:
     body = json.dumps(EVENT).encode() + b" " * LIMIT
-    header = signature(body, HOOK_SECRET, now(house))
+    header = signature(body, HOOK_SECRET, now(all_services))
     for pieces in (body, [body[:100_000], *[b" " * 65_536] * 9]):
-        answer = await knock(house, pieces, header, path)
+        answer = await knock(all_services, pieces, header, path)
         assert (answer.status, answer.code, wrong_with(answer)) == (413, "body_too_large", [])
-    assert house.changed() == []
+    assert all_services.changed() == []
 
 
 @pytest.mark.parametrize("age", [0, 240, -299])
-async def test_deliveries_a_little_early_or_late_are_taken(house: House, age: int) -> None:
-    assert (await deliver(house, EVENT, age=age)).status == 200
-    assert notices(house) == ["evt_1"]
+async def test_deliveries_a_little_early_or_late_are_taken(all_services: AllServices, age: int) -> None:
+    assert (await deliver(all_services, EVENT, age=age)).status == 200
+    assert notices(all_services) == ["evt_1"]
 
 
-async def test_one_of_several_signatures_is_enough(house: House) -> None:
-    body, at = json.dumps(EVENT).encode(), now(house)
+async def test_one_of_several_signatures_is_enough(all_services: AllServices) -> None:
+    body, at = json.dumps(EVENT).encode(), now(all_services)
     good = signature(body, HOOK_SECRET, at)
     for number, header in enumerate(
         (
@@ -223,11 +229,13 @@ async def test_one_of_several_signatures_is_enough(house: House) -> None:
             good.replace(",", " , "),
         )
     ):
-        answer = await knock(house, body, header)
+        answer = await knock(all_services, body, header)
         assert answer.status == 200, number
 
 
-async def test_what_nobody_waits_for_is_kept_and_leads_to_nothing(house: House, scenes: dict[str, Scene]) -> None:
+async def test_what_nobody_waits_for_is_kept_and_leads_to_nothing(
+    all_services: AllServices, scenes: dict[str, Scene]
+) -> None:
     told = [
         {**EVENT, "id": "evt_unknown", "type": "something.new.happened"},
         {**EVENT, "id": "evt_foreign"},
@@ -240,44 +248,46 @@ async def test_what_nobody_waits_for_is_kept_and_leads_to_nothing(house: House, 
         {**EVENT, "id": "evt_old", "api_version": "2011-01-01", "created": 1},
     ]
     for event in told:
-        answer = await deliver(house, json.dumps(event).encode())
+        answer = await deliver(all_services, json.dumps(event).encode())
         assert (answer.status, answer.json()) == (200, {"received": True}), event["id"]
-    assert sorted(notices(house)) == sorted(event["id"] for event in told)
-    assert house.changed() == ["payments.provider_notices"]
+    assert sorted(notices(all_services)) == sorted(event["id"] for event in told)
+    assert all_services.changed() == ["payments.provider_notices"]
 
-    await house.settle()
+    await all_services.settle()
 
-    assert house.changed() == ["payments.provider_notices"]
-    states = house.rows("payments", "SELECT DISTINCT state FROM provider_notices WHERE event_id LIKE 'evt_%'")
+    assert all_services.changed() == ["payments.provider_notices"]
+    states = all_services.rows("payments", "SELECT DISTINCT state FROM provider_notices WHERE event_id LIKE 'evt_%'")
     assert {state for (state,) in states} <= {"done", "ignored"}
 
 
-async def test_fifty_deliveries_of_one_event_are_one_effect(house: House, scenes: dict[str, Scene]) -> None:
+async def test_fifty_deliveries_of_one_event_are_one_effect(
+    all_services: AllServices, scenes: dict[str, Scene]
+) -> None:
     paying = scenes["paying"]
-    ((ref,),) = house.rows("payments", "SELECT checkout_ref FROM payments WHERE id = ?", paying.payment_id)
-    house.till.pay(ref, 5_000)
+    ((ref,),) = all_services.rows("payments", "SELECT checkout_ref FROM payments WHERE id = ?", paying.payment_id)
+    all_services.stripe.pay(ref, 5_000)
     event = {**EVENT, "id": "evt_paid", "type": "checkout.session.completed", "data": {"object": {"id": ref}}}
-    before = len(house.said)
+    before = len(all_services.said)
 
-    answers = [await deliver(house, event) for _ in range(25)]
-    await house.settle()
-    answers += await asyncio.gather(*(deliver(house, event) for _ in range(25)))
-    await house.settle()
+    answers = [await deliver(all_services, event) for _ in range(25)]
+    await all_services.settle()
+    answers += await asyncio.gather(*(deliver(all_services, event) for _ in range(25)))
+    await all_services.settle()
 
     assert {answer.status for answer in answers} == {200}
-    assert notices(house) == ["evt_paid"]
-    held = [raw for raw in house.said[before:] if raw.type == "payments.payment.held.v1"]
-    funded = [raw for raw in house.said[before:] if raw.type == "contracts.milestone.funded.v1"]
+    assert notices(all_services) == ["evt_paid"]
+    held = [raw for raw in all_services.said[before:] if raw.type == "payments.payment.held.v1"]
+    funded = [raw for raw in all_services.said[before:] if raw.type == "contracts.milestone.funded.v1"]
     assert (len(held), len(funded)) == (1, 1)
-    bookings = house.rows("payments", "SELECT leg FROM ledger_journals WHERE payment_id = ?", paying.payment_id)
+    bookings = all_services.rows("payments", "SELECT leg FROM ledger_journals WHERE payment_id = ?", paying.payment_id)
     assert bookings == [("fund",)]
-    assert (await house.done("ada", "GET", f"/v1/milestones/{paying.milestone_id}"))["state"] == "funded"
+    assert (await all_services.done("ada", "GET", f"/v1/milestones/{paying.milestone_id}"))["state"] == "funded"
 
 
-async def test_an_event_is_a_hint_and_no_fact(house: House, scenes: dict[str, Scene]) -> None:
+async def test_an_event_is_a_hint_and_no_fact(all_services: AllServices, scenes: dict[str, Scene]) -> None:
     """It says paid, Stripe itself does not: nobody's money is held."""
     paying = scenes["paying"]
-    ((ref,),) = house.rows("payments", "SELECT checkout_ref FROM payments WHERE id = ?", paying.payment_id)
+    ((ref,),) = all_services.rows("payments", "SELECT checkout_ref FROM payments WHERE id = ?", paying.payment_id)
     lie = {
         "id": ref,
         "object": "checkout.session",
@@ -285,8 +295,10 @@ async def test_an_event_is_a_hint_and_no_fact(house: House, scenes: dict[str, Sc
         "status": "complete",
         "amount_total": 5_000,
     }
-    await deliver(house, {**EVENT, "id": "evt_lie", "type": "checkout.session.completed", "data": {"object": lie}})
-    await house.settle()
+    await deliver(
+        all_services, {**EVENT, "id": "evt_lie", "type": "checkout.session.completed", "data": {"object": lie}}
+    )
+    await all_services.settle()
 
-    assert (await house.done("ada", "GET", f"/v1/milestones/{paying.milestone_id}"))["state"] == "funding"
-    assert house.rows("payments", "SELECT 1 FROM ledger_journals WHERE payment_id = ?", paying.payment_id) == []
+    assert (await all_services.done("ada", "GET", f"/v1/milestones/{paying.milestone_id}"))["state"] == "funding"
+    assert all_services.rows("payments", "SELECT 1 FROM ledger_journals WHERE payment_id = ?", paying.payment_id) == []

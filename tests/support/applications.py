@@ -1,4 +1,4 @@
-"""Every service of the house as it is, on a database of its own, with nobody around it."""
+"""Every service as it is, on a database of its own, with nobody around it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from skillscoop_messages.events.contracts import PolicyPublished
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.tables import METADATA as POST
 
-from tests.integration.contracts.job import Job
+from tests.integration.contracts.contracts_service import ContractsService
 
 MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "contracts" / "migrations"
 
@@ -27,13 +27,13 @@ def test_the_service_listens_to_exactly_its_queues() -> None:
     assert {one.name for one in SUBSCRIBERS} == {name for name in SUBSCRIPTIONS if name.startswith("contracts.")}
 
 
-async def test_the_first_policy_is_recorded_and_told_once(job: Job) -> None:
-    async with job.stage.service.database.begin() as tx:
+async def test_the_first_policy_is_recorded_and_told_once(service: ContractsService) -> None:
+    async with service.stage.service.database.begin() as tx:
         await ensure_policy(tx)
-    [published] = job.stage.heard(PolicyPublished)
+    [published] = service.stage.heard(PolicyPublished)
     assert (published.policy.version, published.policy.second_approval_amount["usd"]) == (1, 100_000)
     assert published.policy.hold_warning_days == [60, 75, 83]
-    assert (await job.get("", "/v1/policy")).headers["etag"] == '"1"'
+    assert (await service.get("", "/v1/policy")).headers["etag"] == '"1"'
 
 
 @pytest.mark.parametrize("origin", ["https://app.example", "https://app.example/, https://other.example"])

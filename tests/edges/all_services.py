@@ -31,7 +31,7 @@ from skillscoop_notifications.adapters.letters import Letter
 from skillscoop_notifications.adapters.mail import Sent
 
 from tests.edges.asking import JSON, Answer, Header, ask
-from tests.edges.till import Till
+from tests.edges.stripe_stand_in import StripeStandIn
 from tests.support.applications import EXAMPLE_SETTINGS, SERVICES, migrations_of, settings_class
 from tests.support.identity import Issuer
 
@@ -123,21 +123,21 @@ class Kept:
     """The state of everything at one moment."""
 
     databases: dict[str, tuple[sqlite3.Connection, dict[str, str]]]
-    till: Till
+    stripe: StripeStandIn
     elapsed: timedelta
     letters: tuple[Letter, ...]
     said: tuple[RawMessage, ...]
 
 
 @dataclass
-class House:
+class AllServices:
     """The services, what they said and nobody has heard yet, and the hands of a test on people, time and Stripe."""
 
     issuer: Issuer
     clocks: Clocks
     elapsed: list[timedelta]
-    till: Till = field(default_factory=Till)
-    services: dict[str, Service] = field(default_factory=dict)
+    stripe: StripeStandIn = field(default_factory=StripeStandIn)
+    by_name: dict[str, Service] = field(default_factory=dict)
     witnesses: dict[str, Witness] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
     said: list[RawMessage] = field(default_factory=list)
@@ -150,7 +150,7 @@ class House:
 
     def join(self, service: Service, file: Path) -> None:
         """Take a service in."""
-        self.services[service.name] = service
+        self.by_name[service.name] = service
         self.witnesses[service.name] = Witness(file)
         self._consumers[service.name] = Consumer(
             service.database, service.transport, service.subscribers, SUBSCRIPTIONS
@@ -167,7 +167,7 @@ class House:
 
     def document(self, service: str) -> dict[str, Any]:
         """A service's OpenAPI document."""
-        app = self.services[service].app
+        app = self.by_name[service].app
         assert app is not None
         return app.openapi()
 
@@ -215,7 +215,7 @@ class House:
             raw = json.dumps(body).encode()
         if raw is not None and not any(name.lower() == "content-type" for name, _ in sent):
             sent.append(("Content-Type", JSON))
-        app = self.services[service or self.owner(method, path)].app
+        app = self.by_name[service or self.owner(method, path)].app
         return await ask(app, method, path, headers=sent, body=raw)
 
     async def done(self, who: str, method: str, path: str, body: Any = None, **how: Any) -> Any:
@@ -233,7 +233,7 @@ class House:
             moved = bool(self.unheard)
             raws, self.unheard = self.unheard, []
             await self.deliver(raws)
-            for name, service in self.services.items():
+            for name, service in self.by_name.items():
                 for executor in service.executors:
                     moved |= bool(await executor.run_due(service.database))
                 moved |= bool(await self._runners[name].run_due())
@@ -241,7 +241,7 @@ class House:
 
     async def deliver(self, raws: list[RawMessage]) -> None:
         """Hand messages to every queue that wants them."""
-        for service in self.services.values():
+        for service in self.by_name.values():
             for subscriber in service.subscribers:
                 wanted = [raw for raw in raws if raw.type in SUBSCRIPTIONS[subscriber.name].types]
                 if wanted:
@@ -249,7 +249,7 @@ class House:
 
     async def put(self, queue: str, raws: list[RawMessage]) -> None:
         """Put messages into one queue, whatever they are, and have them taken."""
-        service = self.services[queue.partition(".")[0]]
+        service = self.by_name[queue.partition(".")[0]]
         subscriber = next(one for one in service.subscribers if one.name == queue)
         await self._consumers[service.name].take(subscriber, raws)
 
@@ -278,13 +278,13 @@ class House:
         for name, witness in self.witnesses.items():
             into = sqlite3.connect(":memory:")
             kept[name] = (into, witness.copy(into))
-        return Kept(kept, copy.deepcopy(self.till), self.elapsed[0], tuple(self.letters), tuple(self.said))
+        return Kept(kept, copy.deepcopy(self.stripe), self.elapsed[0], tuple(self.letters), tuple(self.said))
 
     def bring_back(self, kept: Kept) -> None:
         """Everything is as it was kept."""
         for name, witness in self.witnesses.items():
             witness.bring_back(*kept.databases[name])
-        vars(self.till).update(vars(copy.deepcopy(kept.till)))
+        vars(self.stripe).update(vars(copy.deepcopy(kept.stripe)))
         self.elapsed[0] = kept.elapsed
         self.letters[:], self.said[:] = kept.letters, kept.said
         self.unheard.clear()
@@ -296,14 +296,14 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, issuer: Issuer) -> AsyncIterator[House]:
+async def open_all_services(folder: Path, issuer: Issuer) -> AsyncIterator[AllServices]:
     """Migrate and build every service; nothing runs by itself."""
     elapsed = [timedelta(0)]
     clocks = shifted_clocks(lambda: elapsed[0])
-    house = House(issuer, clocks, elapsed)
+    all_services = AllServices(issuer, clocks, elapsed)
     stand_ins: dict[str, dict[str, Any]] = {
-        "payments": {"gateway": house.till},
-        "notifications": {"mailer": house.take_letter},
+        "payments": {"gateway": all_services.stripe},
+        "notifications": {"mailer": all_services.take_letter},
     }
     jwks = issuer.jwks_file(folder)
     for name in SERVICES:
@@ -316,14 +316,14 @@ async def open_house(folder: Path, issuer: Issuer) -> AsyncIterator[House]:
         build: Callable[..., Service] = importlib.import_module(f"skillscoop_{name}.main").build
         transport = SimulatedTransport(0, SUBSCRIPTIONS.values())
         service = build(known, clocks=clocks, transport=transport, **stand_ins.get(name, {}))
-        house.join(service, file)
+        all_services.join(service, file)
     try:
-        async with house.services["contracts"].resources[0]:
+        async with all_services.by_name["contracts"].resources[0]:
             pass
-        await house.settle()
-        yield house
+        await all_services.settle()
+        yield all_services
     finally:
-        for witness in house.witnesses.values():
+        for witness in all_services.witnesses.values():
             witness.close()
-        for service in house.services.values():
+        for service in all_services.by_name.values():
             await service.database.close()

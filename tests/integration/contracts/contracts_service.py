@@ -1,4 +1,4 @@
-"""The moves of a job in the words of its people, over HTTP, and the others' answers to them."""
+"""The contracts service alone: its calls over HTTP in the words of its users, and the others' answers to them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,8 @@ ADA, BEN, EVE, SAM = "ada", "ben", "eve", "sam"
 
 
 @dataclass
-class Job:
-    """A stage with the vocabulary of contracts."""
+class ContractsService:
+    """The running service with the vocabulary of contracts."""
 
     stage: OneService
 

@@ -25,7 +25,7 @@ LINK_ENDS = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class Till:
+class StripeStandIn:
     """Objects by their reference. Operations of the kinds in `silent` get no answer."""
 
     objects: dict[str, Seen] = field(default_factory=dict)
