@@ -1,7 +1,8 @@
 """The whole system for each situation: once on SQLite and the embedded transport, once on PostgreSQL and RabbitMQ.
 
-A world serves many tests, since every one brings new people; after each of them nothing may be wrong anywhere in it.
-A world in which a test failed is thrown away.
+A running system serves many tests, since every one brings new people; after each of them nothing may be wrong
+anywhere in it.
+A running system in which a test failed is thrown away.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ import pytest
 import pytest_asyncio
 from pytest_asyncio import is_async_test
 
-from tests.acceptance.job import Job, sight_of
+from tests.acceptance.contract_flow import ContractFlow, sight_of
 from tests.support.broker import remove_namespace
 from tests.support.databases import FreshDatabases
 from tests.support.invariants import invariants
-from tests.support.world import Ground, Templates, World, running_world
+from tests.support.system import Backing, System, Templates, running_system
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
-TESTS_PER_WORLD = 20
-"""So many tests share a world: making one takes as long as a test, and looking through a full one takes ever longer."""
+TESTS_PER_SYSTEM = 20
+"""So many tests share a system: making one takes as long as a test, and looking through a full one ever longer."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One event loop for all situations, because the worlds live longer than a test."""
+    """One event loop for all situations, because running systems live longer than a test."""
     for item in items:
         if HERE in item.path.parents and is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
@@ -46,62 +47,62 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @dataclass
-class Stage:
-    """Where worlds stand: the one in use, and how to make another. `servers`: databases and bus, None for embedded."""
+class SystemPool:
+    """The running system in use, and how to make another. `servers`: databases and bus, None for embedded."""
 
     folder: Path
     templates: Templates
     servers: tuple[FreshDatabases, str] | None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    _world: World | None = None
+    _system: System | None = None
     _made: int = 0
     _tests: int = 0
 
-    async def world(self) -> World:
-        """The world in use."""
-        if self._tests == TESTS_PER_WORLD:
+    async def system(self) -> System:
+        """The system in use."""
+        if self._tests == TESTS_PER_SYSTEM:
             await self.throw_away()
         self._tests += 1
-        if self._world is None:
+        if self._system is None:
             self._made += 1
             self._stack = AsyncExitStack()
-            ground = await self._stack.enter_async_context(self._ground())
-            running = running_world(self.folder / f"data{self._made}", ground)
-            self._world = await self._stack.enter_async_context(running)
-        return self._world
+            backing = await self._stack.enter_async_context(self._backing())
+            running = running_system(self.folder / f"data{self._made}", backing)
+            self._system = await self._stack.enter_async_context(running)
+        return self._system
 
     async def throw_away(self) -> None:
-        """End the world in use and remove what it stood on."""
-        self._world, self._tests = None, 0
+        """End the system in use and remove what it ran on."""
+        self._system, self._tests = None, 0
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def _ground(self) -> AsyncIterator[Ground]:
-        """A ground nothing has happened on."""
+    async def _backing(self) -> AsyncIterator[Backing]:
+        """A backing on which nothing has happened."""
         if self.servers is None:
             yield self.templates.sqlite(self.folder / f"databases{self._made}")
             return
         fresh, bus = self.servers
-        ground = self.templates.servers(fresh, bus, f"t{os.urandom(5).hex()}")
+        backing = self.templates.servers(fresh, bus, f"t{os.urandom(5).hex()}")
         try:
-            yield ground
+            yield backing
         finally:
-            for url in ground.databases.values():
+            for url in backing.databases.values():
                 fresh.done_with(url)
-            await asyncio.to_thread(remove_namespace, bus, ground.namespace)
+            await asyncio.to_thread(remove_namespace, bus, backing.namespace)
 
 
 STACKS = ["embedded", pytest.param("servers", marks=pytest.mark.servers)]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=STACKS)
-async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def pool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SystemPool]:
     """Each stack in turn."""
-    folder = tmp_path_factory.mktemp(f"world-{request.param}")
+    folder = tmp_path_factory.mktemp(f"system-{request.param}")
     servers = None
     if request.param == "servers":
         servers = (request.getfixturevalue("fresh_databases"), request.getfixturevalue("rabbit_server").url)
-    made = Stage(folder, Templates(folder), servers)
+    made = SystemPool(folder, Templates(folder), servers)
     yield made
     await made.throw_away()
     if servers is not None:
@@ -109,12 +110,12 @@ async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def world(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+async def system(pool: SystemPool, request: pytest.FixtureRequest) -> AsyncIterator[System]:
     """The whole system, running; when the test is over, nothing may be wrong in it."""
-    running = await stage.world()
+    running = await pool.system()
     yield running
     if running.spoilt or request.node.stash.get(FAILED, True):
-        await stage.throw_away()
+        await pool.throw_away()
         return
     try:
         await running.stripe.no_more_faults()
@@ -122,11 +123,11 @@ async def world(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[W
         await running.hurry()
         await invariants(sight_of(running))
     except BaseException:
-        await stage.throw_away()
+        await pool.throw_away()
         raise
 
 
 @pytest.fixture
-def job(world: World) -> Job:
+def flow(system: System) -> ContractFlow:
     """New people who are about to work together."""
-    return Job(world, world.cast())
+    return ContractFlow(system, system.cast())

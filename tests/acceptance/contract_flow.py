@@ -1,4 +1,4 @@
-"""A job between new people, in the words of the trade and over HTTP: what every situation is told with."""
+"""The whole flow of a contract between new people, over HTTP: the calls every situation is made of."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from skillscoop_messages.ids import new_id
 from skillscoop_payments.tables import PAYMENTS, PAYOUT_ACCOUNTS, SETTLEMENTS
 
 from tests.support.invariants import Sight, quiet
-from tests.support.world import World
+from tests.support.system import System
 
 Json = dict[str, Any]
 CARD = "pm_card_visa"
 
 
 @dataclass
-class Job:
+class ContractFlow:
     """One contract with its people: Ada the client, Grace the freelancer, Sam of support, Olga of operations, and
     Mallory, who has no business here. `contract` and its milestones are known from the first draft on."""
 
-    world: World
+    system: System
     cast: Cast
     contract_id: str = ""
     milestones: list[str] = field(default_factory=list)
@@ -58,8 +58,8 @@ class Job:
         content = None
         if body is not None:
             content, sent["Content-Type"] = json.dumps(body), "application/json"
-        http = self.http or self.world.http
-        return await http.request(method, self.world.url + path, content=content, headers=sent)
+        http = self.http or self.system.http
+        return await http.request(method, self.system.url + path, content=content, headers=sent)
 
     async def done(self, who: Person, method: str, path: str, body: Any = None, **how: Any) -> Json:
         """A request that must succeed, and what it answers."""
@@ -79,7 +79,7 @@ class Job:
             found = answer.json() if answer.status_code == 200 else None
             return found if found is not None and fits(found) else None
 
-        return await self.world.until(f"{what} at {path}", probe)
+        return await self.system.until(f"{what} at {path}", probe)
 
     # Where things are
 
@@ -110,7 +110,7 @@ class Job:
 
     async def payment_rows(self, number: int = 1) -> list[Json]:
         """Every try to pay a milestone, oldest first."""
-        async with self.world.services["payments"].database.read() as tx:
+        async with self.system.services["payments"].database.read() as tx:
             mine = PAYMENTS.select().where(PAYMENTS.c.milestone_id == self.milestones[number - 1])
             return [dict(row) for row in await tx.all(mine.order_by(PAYMENTS.c.id))]
 
@@ -188,7 +188,7 @@ class Job:
         person = who or self.cast.grace
         made = await self.done(person, "POST", "/v1/payout-accounts", {"country": "US"})
         stripe = await self.at_stripe("v2.core.account", object_id=made["id"])
-        await self.world.stripe.play(f"/accounts/{stripe['id']}/onboard")
+        await self.system.stripe.play(f"/accounts/{stripe['id']}/onboard")
         await self.seen("active", "/v1/payout-accounts/me", lambda one: one["state"] == "active", person)
         return str(stripe["id"])
 
@@ -203,16 +203,16 @@ class Job:
         """Wait for an object at Stripe."""
 
         async def probe() -> Json | None:
-            found = await self.world.stripe.objects(kind, **metadata)
+            found = await self.system.stripe.objects(kind, **metadata)
             return found[0] if found else None
 
-        return await self.world.until(f"{kind} at Stripe", probe)
+        return await self.system.until(f"{kind} at Stripe", probe)
 
     async def confirm(self, payment: Json, method: str = CARD) -> httpx2.Response:
         """Ada's browser pays with the client's secret."""
         intent = payment["client_secret"].partition("_secret_")[0]
         data = {"client_secret": payment["client_secret"], "payment_method": method}
-        return await self.world.stripe.api("POST", f"/v1/payment_intents/{intent}/confirm", "pk_test_x", **data)
+        return await self.system.stripe.api("POST", f"/v1/payment_intents/{intent}/confirm", "pk_test_x", **data)
 
     async def paid_at_stripe(self, payment_id: str, amount: int, currency: str = "usd") -> None:
         """Money arrives at Stripe for a try, whatever we think of it by now."""
@@ -227,12 +227,12 @@ class Job:
             "metadata[env]": "development",
             "metadata[object_id]": payment_id,
         }
-        answer = await self.world.stripe.api("POST", "/v1/payment_intents", **data)
+        answer = await self.system.stripe.api("POST", "/v1/payment_intents", **data)
         assert answer.is_success, answer.text
 
     async def payment_rows_all(self) -> list[Json]:
         """Every payment of the contract."""
-        async with self.world.services["payments"].database.read() as tx:
+        async with self.system.services["payments"].database.read() as tx:
             return [
                 dict(row) for row in await tx.all(PAYMENTS.select().where(PAYMENTS.c.contract_id == self.contract_id))
             ]
@@ -258,7 +258,7 @@ class Job:
         event = payments.PaymentCanceled(
             **await self.about(number), funding_id=payment["funding_id"], payment_id=payment["id"], reason="client"
         )
-        await self.world.say("payments", event)
+        await self.system.say("payments", event)
 
     async def abandoned_try(self, number: int = 1) -> Json:
         """A try to pay that Ada gave up: canceled at Stripe, and the milestone is planned again."""
@@ -278,22 +278,22 @@ class Job:
         async def probe() -> list[Json] | None:
             return await self.notices(who, kind) or None
 
-        return await self.world.until(f"{kind} told to {who.name}", probe)
+        return await self.system.until(f"{kind} told to {who.name}", probe)
 
     async def heard_all(self) -> None:
         """Wait until everything said was heard and nothing is under way."""
-        await quiet(sight_of(self.world))
+        await quiet(sight_of(self.system))
 
     async def sweeper_looks(self) -> None:
         """The time after which payments asks Stripe by itself is over."""
         await self.heard_all()
-        async with self.world.services["payments"].database.begin() as tx:
+        async with self.system.services["payments"].database.begin() as tx:
             for table in (PAYMENTS, SETTLEMENTS, PAYOUT_ACCOUNTS):
                 await tx.execute(table.update().where(table.c.look_at.is_not(None)).values(look_at=tx.wall()))
 
     async def pay_on_the_page(self, payment: Json, number: str = "4242424242424242") -> None:
         """Ada fills in the checkout page and pays."""
-        http = self.world.http
+        http = self.system.http
         await fill_in(http, payment["checkout_url"], {"number": number, "exp": "12/34", "cvc": "123"}, 10.0)
 
     # Disputes
@@ -317,7 +317,7 @@ class Job:
             answer = await self.dispute(*numbers)
             return answer.json() if answer.status_code == 201 else None
 
-        path = f"/v1/disputes/{(await self.world.until('the form to be taken', filed))['id']}"
+        path = f"/v1/disputes/{(await self.system.until('the form to be taken', filed))['id']}"
         await self.seen("open", path, lambda one: one["state"] == "open")
         return path
 
@@ -340,9 +340,9 @@ class Job:
         return path
 
 
-def sight_of(world: World) -> Sight:
-    """The whole world, for looking at it."""
-    return Sight(world.databases, world.stripe, frozenset(world.given_up))
+def sight_of(system: System) -> Sight:
+    """The whole system, for looking at it."""
+    return Sight(system.databases, system.stripe, frozenset(system.given_up))
 
 
 async def at_once(*moves: Awaitable[httpx2.Response]) -> list[httpx2.Response]:

@@ -5,24 +5,24 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.job import Job, Json
+from tests.acceptance.contract_flow import ContractFlow, Json
 
 POLICY = "/v1/admin/contracts/policy"
 
 
-async def change_fee(job: Job, bps: int, fixed: dict[str, int]) -> Json:
+async def change_fee(flow: ContractFlow, bps: int, fixed: dict[str, int]) -> Json:
     """Olga and a second operator change the fee; the policy as it is then."""
     body = {"fee": {"bps": bps, "fixed": fixed}}
-    await job.done(job.cast.olga, "PUT", POLICY, body)
-    return await job.done(job.world.cast().olga, "PUT", POLICY, body)
+    await flow.done(flow.cast.olga, "PUT", POLICY, body)
+    return await flow.done(flow.system.cast().olga, "PUT", POLICY, body)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def fee(job: Job) -> AsyncIterator[Json]:
+async def fee(flow: ContractFlow) -> AsyncIterator[Json]:
     """Contracts approved now have a fee of 10 % and something."""
-    policy = await change_fee(job, 1_000, {"jpy": 7, "usd": 500, "kwd": 50})
+    policy = await change_fee(flow, 1_000, {"jpy": 7, "usd": 500, "kwd": 50})
     yield policy["fee"]
-    await change_fee(job, 0, {})
+    await change_fee(flow, 0, {})
 
 
 @pytest.mark.usefixtures("fee")
@@ -38,36 +38,38 @@ async def fee(job: Job) -> AsyncIterator[Json]:
         ("jpy", 1_001, 1_000, 893),
     ],
 )
-async def test_a_split_leaves_no_unit_behind(job: Job, currency: str, price: int, share: int, net: int) -> None:
-    await job.ready(price, currency=currency)
+async def test_a_split_leaves_no_unit_behind(
+    flow: ContractFlow, currency: str, price: int, share: int, net: int
+) -> None:
+    await flow.ready(price, currency=currency)
 
-    await job.decided(1, share)
+    await flow.decided(1, share)
 
-    await job.becomes("split")
+    await flow.becomes("split")
     moved = {"charged": price, "released": net, "fees": share - net, "refunded": price - share}
-    assert await job.ledger() == {name: amount for name, amount in moved.items() if amount}
-    (milestone,) = job.milestones
-    transfers = await job.world.stripe.objects("transfer", milestone_id=milestone)
+    assert await flow.ledger() == {name: amount for name, amount in moved.items() if amount}
+    (milestone,) = flow.milestones
+    transfers = await flow.system.stripe.objects("transfer", milestone_id=milestone)
     assert [one["amount"] for one in transfers] == ([net] if net else [])
-    refunds = await job.world.stripe.objects("refund", milestone_id=milestone)
+    refunds = await flow.system.stripe.objects("refund", milestone_id=milestone)
     assert [one["amount"] for one in refunds] == [price - share]
 
 
-async def test_a_price_within_the_fee_is_refused(job: Job, fee: Json) -> None:
+async def test_a_price_within_the_fee_is_refused(flow: ContractFlow, fee: Json) -> None:
     assert fee["fixed"]["usd"] == 500
-    terms = {"title": "Small", "freelancer_id": job.cast.grace.id, "currency": "usd"}
+    terms = {"title": "Small", "freelancer_id": flow.cast.grace.id, "currency": "usd"}
     lines = [{"description": "Part", "amount": 500}]
-    refused = await job.ask(job.cast.ada, "POST", "/v1/contracts", {**terms, "milestones": lines})
+    refused = await flow.ask(flow.cast.ada, "POST", "/v1/contracts", {**terms, "milestones": lines})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == "/milestones/0/amount"
 
 
-async def test_a_fee_counts_for_what_is_approved_after_it(job: Job) -> None:
-    await job.ready(40_000)
-    await change_fee(job, 5_000, {})
+async def test_a_fee_counts_for_what_is_approved_after_it(flow: ContractFlow) -> None:
+    await flow.ready(40_000)
+    await change_fee(flow, 5_000, {})
     try:
-        assert (await job.release()).status_code == 202
-        await job.becomes("released")
-        assert await job.ledger() == {"charged": 40_000, "released": 40_000}
+        assert (await flow.release()).status_code == 202
+        await flow.becomes("released")
+        assert await flow.ledger() == {"charged": 40_000, "released": 40_000}
     finally:
-        await change_fee(job, 0, {})
+        await change_fee(flow, 0, {})

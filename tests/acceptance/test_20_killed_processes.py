@@ -26,54 +26,54 @@ from skillscoop_messages.registry import SERVICES
 
 from tests.support.broker import remove_namespace
 from tests.support.databases import FreshDatabases
-from tests.support.fleet import Fleet, running_fleet
 from tests.support.invariants import Sight, invariants
+from tests.support.processes import Processes, running_processes
 from tests.support.servers.found import Server
-from tests.support.world import Stripe, Templates
+from tests.support.system import Stripe, Templates
 
 PATIENCE = 45.0
 """Seconds the walk waits for anything: a process that was killed has to start again meanwhile."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def fleet(
+async def processes(
     fresh_databases: FreshDatabases,
     postgres_server: Server,
     rabbit_server: Server,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Fleet]:
+) -> AsyncIterator[Processes]:
     """Five services and what plays Stripe, each a process of its own."""
-    folder, bus = tmp_path_factory.mktemp("fleet"), rabbit_server.url
+    folder, bus = tmp_path_factory.mktemp("processes"), rabbit_server.url
     templates = Templates(folder)
-    ground = templates.servers(fresh_databases, bus, f"t{os.urandom(5).hex()}")
+    backing = templates.servers(fresh_databases, bus, f"t{os.urandom(5).hex()}")
     overrides = {name: {"DATABASE_POOL": "3"} for name in SERVICES}
-    async with running_fleet(
-        folder / "data", postgres_server.url, bus, ground.namespace, overrides, databases=ground.databases
+    async with running_processes(
+        folder / "data", postgres_server.url, bus, backing.namespace, overrides, databases=backing.databases
     ) as started:
         yield started
-    await asyncio.to_thread(remove_namespace, bus, ground.namespace)
+    await asyncio.to_thread(remove_namespace, bus, backing.namespace)
     templates.done(fresh_databases)
-    for url in ground.databases.values():
+    for url in backing.databases.values():
         fresh_databases.done_with(url)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def sight(fleet: Fleet) -> AsyncIterator[Sight]:
-    """The fleet's databases and what plays Stripe."""
+async def sight(processes: Processes) -> AsyncIterator[Sight]:
+    """The processes' databases and what plays Stripe."""
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False, timeout=30.0))
         databases = {}
-        for name, url in fleet.databases.items():
+        for name, url in processes.databases.items():
             databases[name] = open_database(url, name, system_clocks(), pool=2)
             stack.push_async_callback(databases[name].close)
-        yield Sight(databases, Stripe(f"http://127.0.0.1:{fleet.ports['simulator']}", http))
+        yield Sight(databases, Stripe(f"http://127.0.0.1:{processes.ports['simulator']}", http))
 
 
 @dataclass
 class Killer:
     """Listens to the walk and kills: after each of the `steps` all of `names`, and starts them again."""
 
-    fleet: Fleet
+    processes: Processes
     names: tuple[str, ...]
     steps: frozenset[int]
     armed: bool = False
@@ -96,24 +96,24 @@ class Killer:
             self.armed = False
             self._tasks.add(asyncio.create_task(self._strike(0.004 * self.kills)))
             self.kills += 1
-        return self.fleet.url
+        return self.processes.url
 
     async def _strike(self, delay: float) -> None:
         await asyncio.sleep(delay)
         for name in self.names:
-            self.fleet.kill(name)
+            self.processes.kill(name)
         for name in self.names:
-            self.fleet.start(name)
+            self.processes.start(name)
 
     async def over(self) -> None:
         """The last one that was killed is back."""
         await asyncio.gather(*self._tasks)
-        await self.fleet.ready(self.names)
+        await self.processes.ready(self.names)
 
 
-def errors_of(fleet: Fleet) -> str:
+def errors_of(processes: Processes) -> str:
     """What the processes wrote of errors, the latest of each."""
-    logs = {name: fleet.log_of(name).read_text(errors="replace") for name in fleet.processes}
+    logs = {name: processes.log_of(name).read_text(errors="replace") for name in processes.running}
     return "\n".join(
         f"{name}: {log[log.rindex('Traceback') :][-3_000:]}" for name, log in logs.items() if "Trace" in log
     )
@@ -133,17 +133,17 @@ VICTIMS = [
 
 @pytest.mark.parametrize(("names", "steps"), VICTIMS)
 async def test_the_story_goes_on_after_kill_minus_nine(
-    fleet: Fleet, sight: Sight, names: tuple[str, ...], steps: tuple[int, ...]
+    processes: Processes, sight: Sight, names: tuple[str, ...], steps: tuple[int, ...]
 ) -> None:
-    key = key_of(fleet.data)
+    key = key_of(processes.data)
     cast = cast_of(lambda user, roles: issue(key, user, roles, timedelta(hours=1), wall_time()))
-    killer = Killer(fleet, names, frozenset(steps))
+    killer = Killer(processes, names, frozenset(steps))
 
-    outcome = await walk(Where(fleet.url, killer.route, killer.route, patience=PATIENCE), cast, killer)
+    outcome = await walk(Where(processes.url, killer.route, killer.route, patience=PATIENCE), cast, killer)
 
     await killer.over()
     if outcome.error:
-        pytest.fail(f"{outcome.error}\n{errors_of(fleet)}")
+        pytest.fail(f"{outcome.error}\n{errors_of(processes)}")
     assert outcome.ok
     assert killer.kills == len(steps)
     assert outcome.totals["contract"]["held"] == outcome.totals["contract"]["in_transit"] == 0

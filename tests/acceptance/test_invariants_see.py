@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from skillscoop_messages.ids import new_id
 
-from tests.acceptance.job import Job, sight_of
+from tests.acceptance.contract_flow import ContractFlow, sight_of
 from tests.support.invariants import invariants
 
 PLANTS = [
@@ -22,54 +22,54 @@ PLANTS = [
 
 @pytest.mark.parametrize(("service", "statement", "values", "told"), PLANTS)
 async def test_a_number_or_a_state_that_is_wrong_is_seen(
-    job: Job, service: str, statement: str, values: tuple[str, str], told: str
+    flow: ContractFlow, service: str, statement: str, values: tuple[str, str], told: str
 ) -> None:
-    await job.active(30_000)
-    await job.funded()
-    await job.heard_all()
+    await flow.active(30_000)
+    await flow.funded()
+    await flow.heard_all()
     wrong, right = values
 
-    await planted(job, service, statement.format(wrong))
+    await planted(flow, service, statement.format(wrong))
 
     with pytest.raises(AssertionError, match=told):
-        await invariants(sight_of(job.world))
-    await planted(job, service, statement.format(right))
+        await invariants(sight_of(flow.system))
+    await planted(flow, service, statement.format(right))
 
 
-async def test_money_that_moved_behind_our_books_is_seen(job: Job) -> None:
-    await job.active(30_000)
-    await job.funded()
-    await job.heard_all()
+async def test_money_that_moved_behind_our_books_is_seen(flow: ContractFlow) -> None:
+    await flow.active(30_000)
+    await flow.funded()
+    await flow.heard_all()
 
-    intent = (await job.payment_rows())[0]["intent_ref"]
-    await job.world.stripe.api("POST", "/v1/refunds", payment_intent=intent, amount="100")
+    intent = (await flow.payment_rows())[0]["intent_ref"]
+    await flow.system.stripe.api("POST", "/v1/refunds", payment_intent=intent, amount="100")
     with pytest.raises(AssertionError, match="Stripe says"):
-        await invariants(sight_of(job.world))
-    job.world.spoilt = True
+        await invariants(sight_of(flow.system))
+    flow.system.spoilt = True
 
 
-async def test_a_notice_told_twice_is_seen(job: Job) -> None:
-    await job.active(30_000)
-    await job.funded()
-    await job.seen_notices(job.cast.ada, "milestone.funded")
-    await job.heard_all()
+async def test_a_notice_told_twice_is_seen(flow: ContractFlow) -> None:
+    await flow.active(30_000)
+    await flow.funded()
+    await flow.seen_notices(flow.cast.ada, "milestone.funded")
+    await flow.heard_all()
     columns = "kind, title, body, subject_type, subject_id, contract_id, read_at, version, created_at, updated_at"
     another = new_id("ntf")
     await planted(
-        job,
+        flow,
         "notifications",
         f"INSERT INTO notifications (id, user_id, event_id, {columns})"
         f" SELECT '{another}', user_id, '{another}', {columns}"
         " FROM notifications WHERE kind = 'milestone.funded' AND subject_id = :milestone AND user_id = :ada",
     )
     with pytest.raises(AssertionError, match="told 2 times"):
-        await invariants(sight_of(job.world))
-    await planted(job, "notifications", f"DELETE FROM notifications WHERE id = '{another}'")
+        await invariants(sight_of(flow.system))
+    await planted(flow, "notifications", f"DELETE FROM notifications WHERE id = '{another}'")
 
 
-async def planted(job: Job, service: str, statement: str) -> None:
+async def planted(flow: ContractFlow, service: str, statement: str) -> None:
     """Somebody changes the data of a service behind its back."""
-    async with job.world.services[service].database.begin() as tx:
-        names = {"milestone": job.milestones[0], "ada": job.cast.ada.id}
+    async with flow.system.services[service].database.begin() as tx:
+        names = {"milestone": flow.milestones[0], "ada": flow.cast.ada.id}
         used = {name: value for name, value in names.items() if f":{name}" in statement}
         assert (await tx.execute(sa.text(statement), used or None)).rowcount == 1

@@ -8,23 +8,23 @@ from typing import Any
 import httpx2
 from skillscoop_messages.ids import new_id
 
-from tests.acceptance.job import CARD, Job
+from tests.acceptance.contract_flow import CARD, ContractFlow
 
 CLICKS = 50
 FUND = {"amount": 40_000, "revision": 1, "method": CARD}
 
 
-async def clicks(job: Job, path: str, body: Any, keys: list[str]) -> list[httpx2.Response]:
+async def clicks(flow: ContractFlow, path: str, body: Any, keys: list[str]) -> list[httpx2.Response]:
     """One request of Ada for each key, all at once, none sharing a connection with another."""
     async with AsyncExitStack() as stack:
         connections = [
             await stack.enter_async_context(httpx2.AsyncClient(trust_env=False, timeout=60.0, verify=False))
             for _ in keys
         ]
-        hands = [Job(job.world, job.cast, http=connection) for connection in connections]
+        hands = [ContractFlow(flow.system, flow.cast, http=connection) for connection in connections]
         return await asyncio.gather(
             *(
-                hand.ask(job.cast.ada, "POST", path, body, key=key, match="*")
+                hand.ask(flow.cast.ada, "POST", path, body, key=key, match="*")
                 for hand, key in zip(hands, keys, strict=True)
             )
         )
@@ -40,35 +40,35 @@ def counted(answers: list[httpx2.Response]) -> Counter[int]:
     return Counter(answer.status_code for answer in answers)
 
 
-async def test_fifty_clicks_on_fund_and_on_release(job: Job) -> None:
-    await job.active(40_000)
-    await job.onboarded()
+async def test_fifty_clicks_on_fund_and_on_release(flow: ContractFlow) -> None:
+    await flow.active(40_000)
+    await flow.onboarded()
 
-    funded = await clicks(job, f"{job.milestone_path()}/fund", FUND, each_its_own())
+    funded = await clicks(flow, f"{flow.milestone_path()}/fund", FUND, each_its_own())
 
     assert counted(funded) == {202: 1, 409: CLICKS - 1}
-    await job.becomes("funded")
-    assert await job.ledger() == {"charged": 40_000, "held": 40_000}
-    assert len(await job.payment_rows()) == 1
+    await flow.becomes("funded")
+    assert await flow.ledger() == {"charged": 40_000, "held": 40_000}
+    assert len(await flow.payment_rows()) == 1
 
-    released = await clicks(job, f"{job.milestone_path()}/release", {"amount": 40_000}, each_its_own())
+    released = await clicks(flow, f"{flow.milestone_path()}/release", {"amount": 40_000}, each_its_own())
 
     assert counted(released) == {202: 1, 409: CLICKS - 1}
-    await job.becomes("released")
-    assert await job.ledger() == {"charged": 40_000, "released": 40_000}
-    assert len(await job.world.stripe.objects("transfer", milestone_id=job.milestones[0])) == 1
-    actions = Counter(one["action"] for one in (await job.see(f"{job.path}/timeline?limit=100"))["data"])
+    await flow.becomes("released")
+    assert await flow.ledger() == {"charged": 40_000, "released": 40_000}
+    assert len(await flow.system.stripe.objects("transfer", milestone_id=flow.milestones[0])) == 1
+    actions = Counter(one["action"] for one in (await flow.see(f"{flow.path}/timeline?limit=100"))["data"])
     assert (actions["fund"], actions["release"]) == (1, 1)
 
 
-async def test_fifty_retries_of_one_click(job: Job) -> None:
-    await job.active(40_000)
-    await job.onboarded()
+async def test_fifty_retries_of_one_click(flow: ContractFlow) -> None:
+    await flow.active(40_000)
+    await flow.onboarded()
     for action, body, state in (
         ("fund", FUND, "funded"),
         ("release", {"amount": 40_000}, "released"),
     ):
-        answers = await clicks(job, f"{job.milestone_path()}/{action}", body, [new_id("key")] * CLICKS)
+        answers = await clicks(flow, f"{flow.milestone_path()}/{action}", body, [new_id("key")] * CLICKS)
 
         # All are the same click: each gets its answer, or is asked to come back while the first is still at work.
         assert set(counted(answers)) <= {202, 409}
@@ -77,6 +77,6 @@ async def test_fifty_retries_of_one_click(job: Job) -> None:
         given = [one for one in answers if one.status_code == 202]
         assert len({one.text for one in given}) == 1
         assert sum("idempotent-replayed" not in one.headers for one in given) == 1
-        await job.becomes(state)
-    assert len(await job.payment_rows()) == 1
-    assert await job.ledger() == {"charged": 40_000, "released": 40_000}
+        await flow.becomes(state)
+    assert len(await flow.payment_rows()) == 1
+    assert await flow.ledger() == {"charged": 40_000, "released": 40_000}

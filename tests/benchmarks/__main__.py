@@ -30,7 +30,7 @@ from skillscoop_cli.issuer import issue, key_of
 
 from tests.benchmarks import load, machine, yardstick
 from tests.support.broker import remove_namespace
-from tests.support.fleet import Fleet, running_fleet
+from tests.support.processes import Processes, running_processes
 from tests.support.servers.found import end_all, server
 from tests.support.servers.private import PrivatePostgres, PrivateRabbit, program
 
@@ -48,12 +48,12 @@ def report(line: str) -> None:
 
 
 @asynccontextmanager
-async def fleet_of(names: tuple[str, ...], servers: dict[str, str], provider: str) -> AsyncIterator[Fleet]:
+async def processes_of(names: tuple[str, ...], servers: dict[str, str], provider: str) -> AsyncIterator[Processes]:
     """Real processes over the two servers, the payment provider answered inside payments."""
     namespace = f"b{os.urandom(4).hex()}"
     with tempfile.TemporaryDirectory(prefix="skillscoop-benchmark-") as folder:
         try:
-            async with running_fleet(
+            async with running_processes(
                 Path(folder) / "data",
                 servers["postgres"],
                 servers["rabbit"],
@@ -61,8 +61,8 @@ async def fleet_of(names: tuple[str, ...], servers: dict[str, str], provider: st
                 overrides={"payments": {"BENCHMARK_PROVIDER": provider, "PYTHONPATH": str(ROOT)}},
                 modules={"payments": ("tests.benchmarks.payments_without_stripe", "--role", "all")},
                 names=names,
-            ) as fleet:
-                yield fleet
+            ) as processes:
+                yield processes
         finally:
             await asyncio.to_thread(remove_namespace, servers["rabbit"], namespace)
 
@@ -118,9 +118,9 @@ class Finished:
         self._connection.close()
 
 
-async def prepared(fleet: Fleet, count: int) -> list[load.Fundable]:
+async def prepared(processes: Processes, count: int) -> list[load.Fundable]:
     """That many approved contracts of one milestone, of twenty clients and twenty freelancers."""
-    key = key_of(fleet.data)
+    key = key_of(processes.data)
     now = datetime.now(UTC)
 
     def token(user: str) -> str:
@@ -128,7 +128,7 @@ async def prepared(fleet: Fleet, count: int) -> list[load.Fundable]:
 
     clients = [token(f"client-{number}") for number in range(20)]
     freelancers = [(f"freelancer-{number}", token(f"freelancer-{number}")) for number in range(20)]
-    connections = await load.connect(fleet.ports["contracts"], CONNECTIONS)
+    connections = await load.connect(processes.ports["contracts"], CONNECTIONS)
 
     async def one(connection: load.Connection, number: int) -> load.Fundable:
         freelancer, token_of_freelancer = freelancers[number % 20]
@@ -139,12 +139,12 @@ async def prepared(fleet: Fleet, count: int) -> list[load.Fundable]:
     return made
 
 
-async def quiet(fleet: Fleet) -> None:
+async def quiet(processes: Processes) -> None:
     """Until nothing is left from the preparation: outboxes published, queues drained."""
     for _ in range(600):
         waiting = 0
         for name in IN_FLOW:
-            with psycopg.connect(fleet.databases[name], autocommit=True) as connection:
+            with psycopg.connect(processes.databases[name], autocommit=True) as connection:
                 row = connection.execute("SELECT count(*) FROM outbox WHERE published_at IS NULL").fetchone()
                 waiting += int(row[0]) if row else 0
         if not waiting:
@@ -153,25 +153,25 @@ async def quiet(fleet: Fleet) -> None:
         await asyncio.sleep(0.1)
 
 
-def analyzed(fleet: Fleet) -> None:
+def analyzed(processes: Processes) -> None:
     """Let the server look at its tables, as it does by itself in time: plans made for empty ones cost more."""
     for name in IN_FLOW:
-        with psycopg.connect(fleet.databases[name], autocommit=True) as connection:
+        with psycopg.connect(processes.databases[name], autocommit=True) as connection:
             connection.execute("ANALYZE")
 
 
 async def measured(servers: dict[str, str], flows: int, rate: float, provider: str) -> dict[str, float]:
     """One repetition: saturated flows per second and their cost, then latency at a fixed rate."""
     paced_flows = int(rate * 6)
-    async with fleet_of(IN_FLOW, servers, provider) as fleet:
-        finished = Finished(fleet.databases["notifications"], KIND_OF[provider])
-        milestones = await prepared(fleet, 300 + flows + paced_flows)
-        await quiet(fleet)
-        processes = {name: psutil.Process(fleet.processes[name].pid) for name in IN_FLOW}
+    async with processes_of(IN_FLOW, servers, provider) as processes:
+        finished = Finished(processes.databases["notifications"], KIND_OF[provider])
+        milestones = await prepared(processes, 300 + flows + paced_flows)
+        await quiet(processes)
+        measured = {name: psutil.Process(processes.running[name].pid) for name in IN_FLOW}
         for name, url in (("postgres", servers["postgres"]), ("rabbit", servers["rabbit"])):
             if found := machine.listening_on(url):
-                processes[name] = found
-        connections = await load.connect(fleet.ports["contracts"], CONNECTIONS)
+                measured[name] = found
+        connections = await load.connect(processes.ports["contracts"], CONNECTIONS)
 
         async def fund(connection: load.Connection, number: int) -> float:
             return await load.fund(connection, milestones[number])
@@ -179,16 +179,16 @@ async def measured(servers: dict[str, str], flows: int, rate: float, provider: s
         await load.spread(connections, 300, fund)
         await finished.wait(300)
         finished.clear()
-        await asyncio.to_thread(analyzed, fleet)
+        await asyncio.to_thread(analyzed, processes)
 
         milestones = milestones[300:]
-        before = machine.spent(processes)
+        before = machine.spent(measured)
         start = time.time()
         await load.spread(connections, flows, fund)
         accepted = time.time() - start
         await finished.wait(flows)
         whole = finished.last() - start
-        after = machine.spent(processes)
+        after = machine.spent(measured)
         per_thousand = {name: (after[name] - before[name]) / flows * 1000 for name in processes}
         figures = {
             "flows_per_second": flows / whole,
@@ -199,7 +199,7 @@ async def measured(servers: dict[str, str], flows: int, rate: float, provider: s
 
         finished.clear()
         milestones = milestones[flows:]
-        await quiet(fleet)
+        await quiet(processes)
         pace = [_funding(milestone) for milestone in milestones[:paced_flows]]
         sent = await load.paced(connections, rate, pace)
         await finished.wait(paced_flows)
@@ -241,17 +241,17 @@ async def idle(servers: dict[str, str]) -> dict[str, dict[str, float]]:
     """Memory of each service when nothing happens, and how long each takes from exec to its first ready answer."""
     found: dict[str, dict[str, float]] = {}
     names = ("contracts", "payments", "notifications", "disputes", "reviews", "simulator")
-    async with fleet_of(names, servers, "checkout") as fleet:
+    async with processes_of(names, servers, "checkout") as processes:
         await asyncio.sleep(5)
         for name in names[:-1]:
-            found[name] = {"pss_mb": machine.proportional_memory(fleet.processes[name].pid)}
+            found[name] = {"pss_mb": machine.proportional_memory(processes.running[name].pid)}
         for name in names[:-1]:
             starts = []
             for _ in range(3):
-                fleet.kill(name)
+                processes.kill(name)
                 since = time.perf_counter()
-                fleet.start(name)
-                starts.append(await asyncio.to_thread(machine.seconds_until_ready, fleet.ports[name], since))
+                processes.start(name)
+                starts.append(await asyncio.to_thread(machine.seconds_until_ready, processes.ports[name], since))
             found[name]["cold_start_s"] = statistics.median(starts)
     return found
 

@@ -11,13 +11,13 @@ from skillscoop_messages.transport.embedded import EmbeddedTransport
 from skillscoop_messages.transport.rabbitmq import RabbitTransport
 from skillscoop_messages.transport.simulated import Faults, SimulatedTransport
 
-from tests.conformance.stage import (
+from tests.conformance.messaging_fixtures import (
     SUBSCRIPTIONS,
     Hands,
     Messaging,
+    conformance_database,
     delete_namespace,
     keep_moving,
-    stage_database,
 )
 
 RABBITMQ = pytest.param("rabbitmq", marks=pytest.mark.servers)
@@ -88,5 +88,5 @@ async def database(
         if request.param == "sqlite"
         else request.getfixturevalue("postgres_url")
     )
-    async with stage_database(url, hands.clocks(), layer) as opened:
+    async with conformance_database(url, hands.clocks(), layer) as opened:
         yield opened

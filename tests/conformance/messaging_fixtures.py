@@ -1,4 +1,4 @@
-"""The stage of the conformance suites: a small language of its own, movable clocks, processes that live and die."""
+"""What the conformance suites share: a small published language, movable clocks, processes that live and die."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 
 class Shipped(Event):
-    """A parcel left. The one event of this stage, with a rougher sibling."""
+    """A parcel left. The one event of these suites, with a rougher sibling."""
 
     type: ClassVar[str] = "conformance.parcel.shipped.v1"
     root: ClassVar[str] = "parcel_id"
@@ -65,10 +65,10 @@ SUBSCRIPTIONS = {
 }
 read_event = partial(decode, event_class={one.type: one for one in (Shipped, Lost, Ignored)}.get)
 
-STAGE = MetaData()
+OWN_TABLES = MetaData()
 EFFECTS = Table(
     "effects",
-    STAGE,
+    OWN_TABLES,
     Column("number", Integer, primary_key=True, autoincrement=True),
     Column("subscriber", Text, nullable=False),
     Column("root", Text, nullable=False),
@@ -86,7 +86,7 @@ async def eventually(found: Callable[[], Awaitable[bool]], within: float = 20.0)
 
 @dataclass
 class Hands:
-    """Both clocks of a test; each runs with the world and can be moved ahead."""
+    """Both clocks of a test; each runs with real time and can be moved ahead."""
 
     business_ahead: timedelta = timedelta(0)
     wall_ahead: timedelta = timedelta(0)
@@ -179,11 +179,11 @@ async def delete_namespace(url: str, namespace: str) -> None:
 
 
 @asynccontextmanager
-async def stage_database(url: str, clocks: Clocks, layer: Layer = "direct") -> AsyncIterator[SqlDatabase]:
-    """Open a database and make the stage's tables in it."""
+async def conformance_database(url: str, clocks: Clocks, layer: Layer = "direct") -> AsyncIterator[SqlDatabase]:
+    """Open a database and make these suites' tables in it."""
     opened = open_database(url, "conformance", clocks, layer=layer)
     async with opened.begin() as tx:
-        for table in (*tables.METADATA.sorted_tables, *STAGE.sorted_tables):
+        for table in (*tables.METADATA.sorted_tables, *OWN_TABLES.sorted_tables):
             await tx.execute(CreateTable(table))
             for index in table.indexes:
                 await tx.execute(CreateIndex(index))
@@ -235,7 +235,7 @@ async def count(database: Database, table: str, where: str = "true") -> int:
 
 @dataclass
 class Running:
-    """A process of the stage's service: what it is made of, and how it dies."""
+    """A process of the suites' service: what it is made of, and how it dies."""
 
     transport: Transport
     relay: Relay
@@ -264,7 +264,7 @@ async def process(
     patience: timedelta = timedelta(minutes=10),
     transport: Transport | None = None,
 ) -> AsyncIterator[Running]:
-    """Run relay, consumer and later of the stage's service on this transport and database."""
+    """Run relay, consumer and scheduler of the suites' service on this transport and database."""
     transport = transport or await post.opened()
     subscribers = [
         Subscriber(name, handle, retry or RetryPolicy())

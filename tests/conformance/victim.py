@@ -7,7 +7,7 @@ from skillscoop_chassis.sql.database import open_database
 from skillscoop_messages.clock import system_clocks
 from skillscoop_messages.transport import open_transport
 
-from tests.conformance.stage import SUBSCRIPTIONS, Messaging, count, process, ship
+from tests.conformance.messaging_fixtures import SUBSCRIPTIONS, Messaging, count, process, ship
 
 
 async def live(database_url: str, bus_url: str, namespace: str, wanted: int) -> None:

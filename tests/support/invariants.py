@@ -26,7 +26,7 @@ from skillscoop_payments.tables import (
     STRIPE_OPERATIONS,
 )
 
-from tests.support.world import Stripe, until
+from tests.support.system import Stripe, until
 
 Row = Mapping[str, Any]
 

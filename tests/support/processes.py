@@ -35,7 +35,7 @@ READY_SECONDS = 30.0
 
 
 @dataclass
-class Fleet:
+class Processes:
     """Running processes and what they run on. `url` is the front's; `databases` are addresses by service."""
 
     data: DataFolder
@@ -44,7 +44,7 @@ class Fleet:
     ports: Mapping[str, int]
     databases: Mapping[str, str]
     modules: Mapping[str, Sequence[str]]
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def log_of(self, name: str) -> Path:
         """Where a process writes what it says."""
@@ -54,7 +54,7 @@ class Fleet:
         """Start one process; it is not waited for."""
         log: IO[bytes]
         with self.log_of(name).open("ab") as log:
-            self.processes[name] = subprocess.Popen(
+            self.running[name] = subprocess.Popen(
                 [sys.executable, "-m", *self.modules[name]],
                 env={**_base_environment(), **self.environments[name]},
                 stdin=subprocess.DEVNULL,
@@ -65,7 +65,7 @@ class Fleet:
 
     def kill(self, name: str) -> None:
         """kill -9, and wait until the process is gone."""
-        process = self.processes.pop(name)
+        process = self.running.pop(name)
         process.send_signal(signal.SIGKILL)
         process.wait()
 
@@ -80,7 +80,7 @@ class Fleet:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 while True:
-                    ended = self.processes[name].poll()
+                    ended = self.running[name].poll()
                     assert ended is None, f"{name} ended with {ended}:\n{self._end_of_log(name)}"
                     try:
                         answer = await http.get(f"http://127.0.0.1:{self.ports[name]}{path}")
@@ -97,15 +97,15 @@ class Fleet:
 
     def stop(self) -> None:
         """SIGTERM to all, then wait; what does not end within ten seconds is killed."""
-        for process in self.processes.values():
+        for process in self.running.values():
             process.terminate()
-        for process in self.processes.values():
+        for process in self.running.values():
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self.processes.clear()
+        self.running.clear()
 
 
 def _base_environment() -> dict[str, str]:
@@ -114,7 +114,7 @@ def _base_environment() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_fleet(
+async def running_processes(
     folder: Path,
     postgres_url: str,
     rabbit_url: str,
@@ -123,7 +123,7 @@ async def running_fleet(
     modules: Mapping[str, Sequence[str]] | None = None,
     names: Sequence[str] = (*SERVICES, "simulator"),
     databases: Mapping[str, str] | None = None,
-) -> AsyncIterator[Fleet]:
+) -> AsyncIterator[Processes]:
     """Run everything for the block: fresh databases on the server at `postgres_url`, queues under `namespace`.
 
     `overrides` adds variables to single processes, `modules` replaces what `python -m` runs for a name, `names` are the
@@ -149,15 +149,15 @@ async def running_fleet(
             "simulator": ("stripe_simulator",),
             **(modules or {}),
         }
-        fleet = Fleet(data, url, environments, ports, databases, chosen)
+        processes = Processes(data, url, environments, ports, databases, chosen)
         for name in () if migrated else services:
             await asyncio.to_thread(_migrate, name, environments[name])
-        stack.callback(fleet.stop)
+        stack.callback(processes.stop)
         for name in names:
-            fleet.start(name)
-        await fleet.ready(names)
-        await stack.enter_async_context(_front(fleet))
-        yield fleet
+            processes.start(name)
+        await processes.ready(names)
+        await stack.enter_async_context(_front(processes))
+        yield processes
 
 
 def _migrate(name: str, environment: Mapping[str, str]) -> None:
@@ -215,16 +215,16 @@ def _environment(
 
 
 @asynccontextmanager
-async def _front(fleet: Fleet) -> AsyncIterator[None]:
+async def _front(processes: Processes) -> AsyncIterator[None]:
     async with httpx2.AsyncClient(trust_env=False, timeout=30.0) as http:
         paths = {}
-        for name in fleet.processes.keys() - {"simulator"}:
-            answer = await http.get(f"http://127.0.0.1:{fleet.ports[name]}/openapi.json")
+        for name in processes.running.keys() - {"simulator"}:
+            answer = await http.get(f"http://127.0.0.1:{processes.ports[name]}/openapi.json")
             paths[name] = [path for path in answer.json()["paths"] if path.startswith(("/v1/", "/webhooks/"))]
         server = uvicorn.Server(
             uvicorn.Config(
-                _Front(compiled(paths), fleet.ports, http),
-                port=fleet.ports["front"],
+                _Front(compiled(paths), processes.ports, http),
+                port=processes.ports["front"],
                 log_level="critical",
                 lifespan="off",
                 ws="none",

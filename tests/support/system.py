@@ -1,10 +1,10 @@
 """All five services in this process with the stand-in for Stripe, behind real sockets of this machine.
 
-    async with running_world(folder, ground) as world:
-        world.url, world.stripe, world.services["contracts"], world.pass_time(days=3)
+    async with running_system(folder, backing) as system:
+        system.url, system.stripe, system.services["contracts"], system.pass_time(days=3)
 
-A ground is what a world stands on: SQLite files and the embedded transport, or PostgreSQL and RabbitMQ. Services can be
-stopped and started again one by one; everything they did stays.
+A backing is what a system runs on: SQLite files and the embedded transport, or PostgreSQL and RabbitMQ. Services can
+be stopped and started again one by one; everything they did stays.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What a world stands on. `databases` are migrated, by service; `bus` is RabbitMQ's address, None: embedded."""
+class Backing:
+    """What a system runs on. `databases` are migrated, by service; `bus` is RabbitMQ's address, None: embedded."""
 
     kind: Kind
     databases: Mapping[str, str]
@@ -61,14 +61,14 @@ class Ground:
 
 
 class Templates:
-    """Migrated databases of every service, made once and copied for each world."""
+    """Migrated databases of every service, made once and copied for each system."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._postgres: dict[str, str] = {}
 
-    def sqlite(self, into: Path) -> Ground:
-        """A ground of SQLite files in `into`."""
+    def sqlite(self, into: Path) -> Backing:
+        """A backing of SQLite files in `into`."""
         into.mkdir(parents=True, exist_ok=True)
         databases = {}
         for service in SERVICES:
@@ -77,10 +77,10 @@ class Templates:
                 migrate(f"sqlite:///{template}", composition.migrations_of(service))
             shutil.copy(template, into / template.name)
             databases[service] = f"sqlite:///{into / template.name}"
-        return Ground("embedded", databases)
+        return Backing("embedded", databases)
 
-    def servers(self, fresh: FreshDatabases, bus: str, namespace: str) -> Ground:
-        """A ground of databases on a PostgreSQL server, and queues under `namespace`."""
+    def servers(self, fresh: FreshDatabases, bus: str, namespace: str) -> Backing:
+        """A backing of databases on a PostgreSQL server, and queues under `namespace`."""
         for service in SERVICES:
             if service not in self._postgres:
                 self._postgres[service] = fresh.new(f"template_{service}")
@@ -89,7 +89,7 @@ class Templates:
             service: fresh.new(service, template=str(sa.make_url(url).database))
             for service, url in self._postgres.items()
         }
-        return Ground("servers", databases, bus, namespace)
+        return Backing("servers", databases, bus, namespace)
 
     def done(self, fresh: FreshDatabases) -> None:
         """Nobody copies the PostgreSQL templates any more."""
@@ -132,20 +132,20 @@ class Stripe:
 
 
 @dataclass
-class World:
-    """A running world, and the hands of a test on it: people, time, Stripe, and every service's data.
+class System:
+    """A running system, and the hands of a test on it: people, time, Stripe, and every service's data.
 
-    `given_up` are ids of messages a test put into the transport and had discarded; a `spoilt` world is of no more use.
+    `given_up` are ids of messages a test put into the transport and had discarded; a `spoilt` system is of no more use.
     """
 
-    ground: Ground
+    backing: Backing
     folder: DataFolder
     url: str
     stripe: Stripe
     http: httpx2.AsyncClient
     clocks: Clocks
     elapsed: list[timedelta]
-    shared_post: Transport | None
+    shared_transport: Transport | None
     services: dict[str, Service] = field(default_factory=dict)
     apps: dict[str, Any] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
@@ -206,17 +206,17 @@ class World:
         secrets = composition.secrets_of(self.folder)
         known = composition.settings_of(name, self.folder, self.url, self.stripe.url, secrets)
         changes: dict[str, Any] = {
-            "database_url": SecretStr(self.ground.databases[name]),
+            "database_url": SecretStr(self.backing.databases[name]),
             "database_pool": 6,
-            "bus_url": SecretStr(self.ground.bus or f"embedded://{self.folder.bus}"),
-            "bus_namespace": self.ground.namespace,
+            "bus_url": SecretStr(self.backing.bus or f"embedded://{self.folder.bus}"),
+            "bus_namespace": self.backing.namespace,
             "business_clock_offset_file": None,
         }
         if name == "payments":
             changes |= {"stripe_timeout": 2.0, "book_after_seconds": 1.0}
         settings = known.model_copy(update=changes)
         built: Service = composition.module(name, "main").build(
-            settings, clocks=self.clocks, transport=self.shared_post
+            settings, clocks=self.clocks, transport=self.shared_transport
         )
         built.transport = LossyTransport(built.transport, self.losses)
         return built
@@ -259,18 +259,18 @@ async def _down(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def running_world(folder: Path, ground: Ground, transport: Transport | None = None) -> AsyncIterator[World]:
-    """Run everything on `ground` for the block. `folder` keeps the rest: keys, mail, what plays Stripe.
+async def running_system(folder: Path, backing: Backing, transport: Transport | None = None) -> AsyncIterator[System]:
+    """Run everything on `backing` for the block. `folder` keeps the rest: keys, mail, what plays Stripe.
 
-    With a `transport` that carries the messages instead of the ground's.
+    With a `transport` that carries the messages instead of the backing's.
     """
     data = open_folder(folder)
     key_of(data)
     elapsed = [timedelta(0)]
     clocks = shifted_clocks(lambda: elapsed[0])
     async with AsyncExitStack() as stack:
-        door, till = bound(0), bound(0)
-        url, stripe_url = (f"http://{LOOPBACK}:{one.getsockname()[1]}" for one in (door, till))
+        front_socket, stripe_socket = bound(0), bound(0)
+        url, stripe_url = (f"http://{LOOPBACK}:{one.getsockname()[1]}" for one in (front_socket, stripe_socket))
         http = await stack.enter_async_context(
             httpx2.AsyncClient(trust_env=False, timeout=30.0, limits=httpx2.Limits(max_keepalive_connections=20))
         )
@@ -279,14 +279,14 @@ async def running_world(folder: Path, ground: Ground, transport: Transport | Non
             composition.simulator_settings(data, stripe_url, url, secrets), now=clocks.business
         )
         await stack.enter_async_context(stripe_simulator.running(simulator))
-        await stack.enter_async_context(serving(simulator, till))
+        await stack.enter_async_context(serving(simulator, stripe_socket))
         shared = transport
-        if shared is None and ground.bus is None:
+        if shared is None and backing.bus is None:
             shared = await stack.enter_async_context(messaging.opened(data))
-        world = World(ground, data, url, Stripe(stripe_url, http), http, clocks, elapsed, shared)
-        stack.push_async_callback(world._end)
+        system = System(backing, data, url, Stripe(stripe_url, http), http, clocks, elapsed, shared)
+        stack.push_async_callback(system._end)
         for name in SERVICES:
-            await world.start(name)
+            await system.start(name)
         # The front keeps looking at these applications, so that a service may end and come back behind it.
-        await stack.enter_async_context(serving(Front(world.apps, simulator, url), door))
-        yield world
+        await stack.enter_async_context(serving(Front(system.apps, simulator, url), front_socket))
+        yield system

@@ -15,7 +15,7 @@ from skillscoop_messages import tables as messaging
 from skillscoop_messages.clock import system_clocks
 from skillscoop_messages.tables import OUTBOX
 
-from tests.conformance.stage import ship
+from tests.conformance.messaging_fixtures import ship
 from tests.support.databases import create_tables
 
 METADATA = sa.MetaData()

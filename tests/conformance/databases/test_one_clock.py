@@ -14,7 +14,7 @@ from skillscoop_messages.executor import Executor, lease_columns
 from sqlalchemy import Column, MetaData, RowMapping, Table, Text, insert, select
 from sqlalchemy.schema import CreateTable
 
-from tests.conformance.stage import stage_database
+from tests.conformance.messaging_fixtures import conformance_database
 
 CALLS = Table("calls", MetaData(), Column("id", Text, primary_key=True), *lease_columns())
 LEASE = timedelta(seconds=60)
@@ -47,7 +47,7 @@ def wrong_by(error: timedelta) -> Clocks:
 @pytest.fixture
 async def right(postgres_url: str) -> AsyncIterator[SqlDatabase]:
     """The database as a process with a right clock has it."""
-    async with stage_database(postgres_url, system_clocks()) as opened:
+    async with conformance_database(postgres_url, system_clocks()) as opened:
         async with opened.begin() as tx:
             await tx.execute(CreateTable(CALLS))
         yield opened

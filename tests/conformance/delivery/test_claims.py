@@ -14,7 +14,17 @@ from skillscoop_messages.tables import OUTBOX
 from sqlalchemy import Column, MetaData, Table, Text, insert, text
 from sqlalchemy.schema import CreateTable
 
-from tests.conformance.stage import BOOKING, Hands, Shipped, booking, count, effects, raws, read_event, ship
+from tests.conformance.messaging_fixtures import (
+    BOOKING,
+    Hands,
+    Shipped,
+    booking,
+    count,
+    effects,
+    raws,
+    read_event,
+    ship,
+)
 
 LAPSE = "lapse"
 CALLS = Table("calls", MetaData(), Column("id", Text, primary_key=True), *lease_columns())

@@ -16,7 +16,7 @@ from skillscoop_messages.relay import Relay
 from skillscoop_messages.transport.base import RawMessage
 from sqlalchemy import text
 
-from tests.conformance.stage import (
+from tests.conformance.messaging_fixtures import (
     BOOKING,
     MOURNING,
     SUBSCRIPTIONS,

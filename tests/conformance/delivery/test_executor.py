@@ -14,7 +14,7 @@ from skillscoop_messages.outbox import record
 from sqlalchemy import Column, MetaData, RowMapping, Table, Text, insert, select
 from sqlalchemy.schema import CreateTable
 
-from tests.conformance.stage import Hands, Shipped, count, eventually
+from tests.conformance.messaging_fixtures import Hands, Shipped, count, eventually
 
 OPERATIONS = Table(
     "operations", MetaData(), Column("id", Text, primary_key=True), Column("correlation_id", Text), *lease_columns()
@@ -23,7 +23,7 @@ LEASE = timedelta(seconds=60)
 
 
 class Outside:
-    """The outside world: counts calls, and can fail, hang, or be slow."""
+    """An outside system: counts calls, and can fail, hang, or be slow."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -53,7 +53,7 @@ async def settle(tx: Transaction, row: RowMapping, outcome: str) -> None:
 
 @pytest.fixture
 def outside() -> Outside:
-    """The world outside of this test."""
+    """The outside system of this test."""
     return Outside()
 
 

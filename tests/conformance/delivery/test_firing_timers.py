@@ -12,7 +12,7 @@ from skillscoop_messages.retry import RetryPolicy
 from skillscoop_messages.scheduled import TimerHandler, moves_money, schedule, unschedule
 from skillscoop_messages.scheduler import Scheduler
 
-from tests.conformance.stage import Hands, count, eventually, parked_reasons
+from tests.conformance.messaging_fixtures import Hands, count, eventually, parked_reasons
 
 LAPSE = "lapse"
 

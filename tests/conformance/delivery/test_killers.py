@@ -12,7 +12,7 @@ from skillscoop_messages.database import Transaction
 from skillscoop_messages.envelope import Envelope
 from skillscoop_messages.errors import Permanent
 
-from tests.conformance.stage import (
+from tests.conformance.messaging_fixtures import (
     BOOKING,
     Hands,
     Messaging,

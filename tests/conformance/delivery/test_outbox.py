@@ -13,7 +13,7 @@ from skillscoop_messages.transport.base import RawMessage
 from skillscoop_messages.transport.simulated import SimulatedTransport
 from sqlalchemy import text
 
-from tests.conformance.stage import (
+from tests.conformance.messaging_fixtures import (
     BOOKING,
     SUBSCRIPTIONS,
     Hands,

@@ -11,7 +11,7 @@ import pytest
 from skillscoop_messages.transport.embedded import EmbeddedTransport
 from skillscoop_messages.transport.simulated import ROUGH, SimulatedTransport
 
-from tests.conformance.stage import (
+from tests.conformance.messaging_fixtures import (
     BOOKING,
     MOURNING,
     SUBSCRIPTIONS,
@@ -21,6 +21,7 @@ from tests.conformance.stage import (
     Messaging,
     Shipped,
     booking,
+    conformance_database,
     count,
     delete_namespace,
     effects,
@@ -29,7 +30,6 @@ from tests.conformance.stage import (
     process,
     raws,
     ship,
-    stage_database,
 )
 from tests.support.servers.private import PrivatePostgres
 
@@ -40,7 +40,7 @@ HURRY = timedelta(seconds=3)
 async def test_whatever_the_post_does_every_effect_happens_once(seed: int, tmp_path: Path, hands: Hands) -> None:
     simulated = SimulatedTransport(seed, SUBSCRIPTIONS.values(), ROUGH)
     post = Messaging("simulated", lambda: simulated, pump=keep_moving)
-    async with stage_database(f"sqlite:///{tmp_path / 'service.sqlite'}", hands.clocks()) as database:
+    async with conformance_database(f"sqlite:///{tmp_path / 'service.sqlite'}", hands.clocks()) as database:
         # What stays unconfirmed is overdue for the sweep after two seconds of wall time.
         roots: list[str] = []
         async with process(post, database, {BOOKING: booking(), MOURNING: booking(MOURNING)}) as running:
@@ -109,7 +109,7 @@ async def test_a_process_killed_again_and_again_repeats_and_loses_nothing(
     )
     wanted = 600
     try:
-        async with stage_database(database_url, hands.clocks()) as database:
+        async with conformance_database(database_url, hands.clocks()) as database:
             for _ in range(4):
                 before = await count(database, "effects")
                 child = await asyncio.create_subprocess_exec(
@@ -163,7 +163,10 @@ async def test_a_postgresql_that_is_killed_while_messages_arrive_costs_no_messag
     private_postgres: PrivatePostgres, tmp_path: Path, hands: Hands
 ) -> None:
     post = Messaging("embedded", lambda: EmbeddedTransport(tmp_path / "bus.sqlite", SUBSCRIPTIONS.values()))
-    async with stage_database(private_postgres.url, hands.clocks()) as database, process(post, database) as running:
+    async with (
+        conformance_database(private_postgres.url, hands.clocks()) as database,
+        process(post, database) as running,
+    ):
         roots = await ship(database, 5)
 
         async def booked() -> bool:

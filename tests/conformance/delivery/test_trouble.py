@@ -15,7 +15,7 @@ from skillscoop_messages.outbox import record
 from skillscoop_messages.transport.base import DEAD, RawMessage
 from sqlalchemy import text
 
-from tests.conformance.stage import (
+from tests.conformance.messaging_fixtures import (
     BOOKING,
     MOURNING,
     AwayOr,

@@ -18,7 +18,7 @@ from tests.conformance.stripe.description import (
     validate_event,
     validate_request,
 )
-from tests.unit.stripe_simulator.world import World
+from tests.unit.stripe_simulator.simulator import Simulator
 
 
 class Witness(stripe.AIOHTTPClient):
@@ -39,7 +39,7 @@ class Witness(stripe.AIOHTTPClient):
         return content, status, told
 
 
-async def _walk(world: World, client: stripe.StripeClient) -> None:
+async def _walk(simulator: Simulator, client: stripe.StripeClient) -> None:
     """Every call once or more, with its errors."""
     v1, v2 = client.v1, client.v2
     customer = await v1.customers.create_async({"email": "a@example.test", "metadata": {"user": "usr_1"}})
@@ -69,10 +69,10 @@ async def _walk(world: World, client: stripe.StripeClient) -> None:
     challenged = await v1.payment_intents.create_async(
         {**card, "amount": 900, "payment_method": "pm_card_authenticationRequired", "return_url": "http://a.test"}
     )
-    await world.control(f"/payment_intents/{challenged.id}/challenge", {"outcome": "fail"})
+    await simulator.control(f"/payment_intents/{challenged.id}/challenge", {"outcome": "fail"})
     await v1.payment_intents.update_async(challenged.id, {"amount": 950, "metadata": {"x": "y"}})
     await v1.payment_intents.confirm_async(challenged.id, {"payment_method": "pm_card_authenticationRequired"})
-    await world.control(f"/payment_intents/{challenged.id}/challenge")
+    await simulator.control(f"/payment_intents/{challenged.id}/challenge")
     abandoned = await v1.payment_intents.create_async({"amount": 900, "currency": "eur"})
     await v1.payment_intents.cancel_async(abandoned.id, {"cancellation_reason": "abandoned"})
     await v1.payment_intents.retrieve_async(challenged.id, {"expand": ["latest_charge.balance_transaction"]})
@@ -113,7 +113,7 @@ async def _walk(world: World, client: stripe.StripeClient) -> None:
         }
     )
     for decision in ("onboard", "restrict", "reject", "onboard"):
-        await world.control(f"/accounts/{account.id}/{decision}")
+        await simulator.control(f"/accounts/{account.id}/{decision}")
         await v2.core.accounts.retrieve_async(account.id, {"include": ["configuration.recipient", "requirements"]})
     await v2.core.accounts.list_async({"limit": 1})
     with pytest.raises(stripe.StripeError):
@@ -143,21 +143,21 @@ async def _walk(world: World, client: stripe.StripeClient) -> None:
     session = await v1.checkout.sessions.create_async({**pages, "mode": "payment", "line_items": [line]})
     for number in ("4000000000000002", "4242424242424242"):
         form = {"number": number, "exp": "12/34", "cvc": "123"}
-        async with world.browser.post(session.url, data=form, allow_redirects=False):  # type: ignore[arg-type]
+        async with simulator.browser.post(session.url, data=form, allow_redirects=False):  # type: ignore[arg-type]
             pass
     await v1.checkout.sessions.retrieve_async(session.id, {"expand": ["payment_intent"]})
     unused = await v1.checkout.sessions.create_async({**pages, "mode": "setup", "currency": "usd"})
     await v1.checkout.sessions.expire_async(unused.id)
     await v1.checkout.sessions.list_async({"status": "complete"})
 
-    await world.control(f"/transfers/{transfer.id}/reverse", {"amount": 100})
+    await simulator.control(f"/transfers/{transfer.id}/reverse", {"amount": 100})
     disputed = await v1.payment_intents.create_async({**card, "amount": 5_000, "payment_method": "pm_card_visa"})
-    await world.control(f"/charges/{disputed.latest_charge}/dispute")
+    await simulator.control(f"/charges/{disputed.latest_charge}/dispute")
     dispute = (await v1.disputes.list_async({"payment_intent": disputed.id})).data[0]
     await v1.disputes.retrieve_async(dispute.id)
     await v1.balance_transactions.list_async({"type": "adjustment", "expand": ["data.source"]})
 
-    world.clock.pass_days(3)
+    simulator.clock.pass_days(3)
     await v1.balance.retrieve_async()
     await v1.balance.retrieve_async(options={"stripe_account": account.id})
     await v1.balance_settings.retrieve_async()
@@ -188,17 +188,17 @@ async def _walk(world: World, client: stripe.StripeClient) -> None:
     await v2.core.event_destinations.delete_async(destination.id)
     events = await v1.events.list_async({"types": ["charge.failed", "refund.created"], "limit": 50})
     await v1.events.retrieve_async(events.data[0].id)
-    thin = (await world.objects("v2.core.event"))[0]
+    thin = (await simulator.objects("v2.core.event"))[0]
     await v2.core.events.retrieve_async(thin["id"])
 
 
-async def test_every_answer_and_event_is_as_stripe_describes_it(world: World) -> None:
-    witness = Witness(world.url)
-    client = stripe.StripeClient("sk_test_x", base_addresses={"api": world.url}, http_client=witness)
-    await _walk(replace(world, client=client), client)
+async def test_every_answer_and_event_is_as_stripe_describes_it(simulator: Simulator) -> None:
+    witness = Witness(simulator.url)
+    client = stripe.StripeClient("sk_test_x", base_addresses={"api": simulator.url}, http_client=witness)
+    await _walk(replace(simulator, client=client), client)
     await witness.close_async()
 
-    for event in [*await world.objects("event"), *await world.objects("v2.core.event")]:
+    for event in [*await simulator.objects("event"), *await simulator.objects("v2.core.event")]:
         validate_event(event)
     unvisited = {(item.method, item.path) for item in OPERATIONS if not _visited(item.path, item.method, witness.seen)}
     assert unvisited == set()
@@ -218,7 +218,7 @@ def _visited(template: str, method: str, seen: set[tuple[str, str]]) -> bool:
     )
 
 
-async def test_error_answers_have_stripes_shape(world: World) -> None:
+async def test_error_answers_have_stripes_shape(simulator: Simulator) -> None:
     keys = {"Authorization": "Bearer sk_test_x"}
     calls = [
         ("GET", "/v1/charges/ch_nobody", keys, 404),
@@ -228,7 +228,7 @@ async def test_error_answers_have_stripes_shape(world: World) -> None:
     ]
     async with aiohttp.ClientSession() as session:
         for method, path, headers, status in calls:
-            async with session.request(method, world.url + path, headers=headers) as answer:
+            async with session.request(method, simulator.url + path, headers=headers) as answer:
                 assert answer.status == status
                 validate_answer(method, path, status, await answer.json())
 

@@ -15,7 +15,16 @@ from skillscoop_messages.transport.names import DELIVERY_LIMIT, exchange_name, q
 from skillscoop_messages.transport.rabbitmq import RabbitTransport, Topology
 from skillscoop_messages.transport.rabbitmq import transport as rabbitmq
 
-from tests.conformance.stage import BOOKING, MOURNING, SUBSCRIPTIONS, Lost, Mailbox, Shipped, eventually, raws
+from tests.conformance.messaging_fixtures import (
+    BOOKING,
+    MOURNING,
+    SUBSCRIPTIONS,
+    Lost,
+    Mailbox,
+    Shipped,
+    eventually,
+    raws,
+)
 from tests.support.servers.private import PrivateRabbit, program
 
 pytestmark = pytest.mark.servers

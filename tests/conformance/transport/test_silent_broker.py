@@ -10,7 +10,15 @@ from skillscoop_messages.errors import TransportError
 from skillscoop_messages.transport.base import Transport
 from skillscoop_messages.transport.rabbitmq import RabbitTransport
 
-from tests.conformance.stage import BOOKING, SUBSCRIPTIONS, Mailbox, Shipped, delete_namespace, eventually, raws
+from tests.conformance.messaging_fixtures import (
+    BOOKING,
+    SUBSCRIPTIONS,
+    Mailbox,
+    Shipped,
+    delete_namespace,
+    eventually,
+    raws,
+)
 from tests.support.silence import Proxy, proxy
 
 pytestmark = pytest.mark.servers

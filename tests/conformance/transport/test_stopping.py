@@ -10,7 +10,7 @@ from skillscoop_messages.transport.base import Transport
 from skillscoop_messages.transport.rabbitmq import RabbitTransport
 from skillscoop_messages.transport.waiting import first_of
 
-from tests.conformance.stage import (
+from tests.conformance.messaging_fixtures import (
     BOOKING,
     SUBSCRIPTIONS,
     AwayOr,

@@ -5,7 +5,7 @@ import asyncio
 from skillscoop_messages.errors import Hold
 from skillscoop_messages.transport.base import BATCH, Transport
 
-from tests.conformance.stage import (
+from tests.conformance.messaging_fixtures import (
     BOOKING,
     MOURNING,
     SUBSCRIPTIONS,

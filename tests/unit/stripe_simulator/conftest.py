@@ -1,5 +1,5 @@
-"""The fixtures of a simulated world."""
+"""The fixtures of a running simulator."""
 
-from tests.unit.stripe_simulator.world import mailbox, settings, world
+from tests.unit.stripe_simulator.simulator import mailbox, settings, simulator
 
-__all__ = ["mailbox", "settings", "world"]
+__all__ = ["mailbox", "settings", "simulator"]

@@ -114,7 +114,7 @@ async def sdk(
 
 
 @dataclass
-class World:
+class Simulator:
     """All parts of one test."""
 
     url: str
@@ -185,7 +185,7 @@ def settings(tmp_path: Path, mailbox: Mailbox) -> SimulatorSettings:
 
 
 @pytest.fixture
-async def world(settings: SimulatorSettings, mailbox: Mailbox) -> AsyncIterator[World]:
+async def simulator(settings: SimulatorSettings, mailbox: Mailbox) -> AsyncIterator[Simulator]:
     """A running simulator and everything around it."""
     sock, clock = free_socket(), Clock()
     settings = replace(settings, public_url=address(sock))
@@ -195,4 +195,4 @@ async def world(settings: SimulatorSettings, mailbox: Mailbox) -> AsyncIterator[
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as browser,
         sdk(url) as client,
     ):
-        yield World(url, settings, client, browser, mailbox, clock)
+        yield Simulator(url, settings, client, browser, mailbox, clock)

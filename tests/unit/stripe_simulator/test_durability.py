@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from stripe_simulator import SimulatorSettings, create_app, from_environment, running
 
-from tests.unit.stripe_simulator.world import Mailbox, address, free_socket, sdk, serving
+from tests.unit.stripe_simulator.simulator import Mailbox, address, free_socket, sdk, serving
 
 
 @asynccontextmanager
@@ -115,21 +115,21 @@ async def test_it_lives_below_a_path_of_another_application(tmp_path: Path) -> N
             await client.v1.customers.create_async()
 
 
-async def test_reset_brings_back_the_beginning(world: Any) -> None:
-    before = await world.state()
-    await world.pay()
-    await world.control("/clock/advance", {"seconds": 86_400})
-    await world.control("/reset")
-    after = await world.state()
+async def test_reset_brings_back_the_beginning(simulator: Any) -> None:
+    before = await simulator.state()
+    await simulator.pay()
+    await simulator.control("/clock/advance", {"seconds": 86_400})
+    await simulator.control("/reset")
+    after = await simulator.state()
     for name in ("now", "clock_offset", "balances", "deliveries", "timers", "idempotency_keys"):
         assert after[name] == before[name]
     assert set(after["objects"]) == set(before["objects"])
 
 
-async def test_time_is_played_and_stays_played(world: Any) -> None:
-    paid = await world.pay()
-    await world.control("/clock/advance", {"seconds": 2 * 86_400})
-    charge = await world.client.v1.charges.retrieve_async(paid.latest_charge, {"expand": ["balance_transaction"]})
+async def test_time_is_played_and_stays_played(simulator: Any) -> None:
+    paid = await simulator.pay()
+    await simulator.control("/clock/advance", {"seconds": 2 * 86_400})
+    charge = await simulator.client.v1.charges.retrieve_async(paid.latest_charge, {"expand": ["balance_transaction"]})
     assert charge.balance_transaction.status == "available"
 
 

@@ -6,29 +6,29 @@ import pytest
 import stripe
 
 
-async def test_a_card_pays_and_the_money_becomes_available_after_two_days(world: Any) -> None:
-    intent = await world.pay(10_000, transfer_group="ms_1", metadata={"op_id": "op_1"})
+async def test_a_card_pays_and_the_money_becomes_available_after_two_days(simulator: Any) -> None:
+    intent = await simulator.pay(10_000, transfer_group="ms_1", metadata={"op_id": "op_1"})
 
     assert (intent.status, intent.amount_received, intent.transfer_group) == ("succeeded", 10_000, "ms_1")
-    charge = await world.client.v1.charges.retrieve_async(
+    charge = await simulator.client.v1.charges.retrieve_async(
         intent.latest_charge, {"expand": ["balance_transaction", "payment_intent"]}
     )
     assert (charge.status, charge.payment_intent.id, charge.metadata["op_id"]) == ("succeeded", intent.id, "op_1")
     entry = charge.balance_transaction
     assert (entry.amount, entry.fee, entry.net, entry.status) == (10_000, 320, 9_680, "pending")
 
-    world.clock.pass_days(2)
-    entry = await world.client.v1.balance_transactions.retrieve_async(entry.id)
-    balance = await world.client.v1.balance.retrieve_async()
+    simulator.clock.pass_days(2)
+    entry = await simulator.client.v1.balance_transactions.retrieve_async(entry.id)
+    balance = await simulator.client.v1.balance.retrieve_async()
     dollars = next(item for item in balance.available if item.currency == "usd")
     assert (entry.status, dollars.amount) == ("available", 10_000_000_000 + 9_680)
 
 
-async def test_capture_follows_the_answer_with_an_event_of_its_own(world: Any) -> None:
-    await world.pay()
+async def test_capture_follows_the_answer_with_an_event_of_its_own(simulator: Any) -> None:
+    await simulator.pay()
 
-    await world.mailbox.until(lambda: "charge.updated" in world.mailbox.types(world.client))
-    events = {event["type"]: event for event in world.mailbox.events(world.client)}
+    await simulator.mailbox.until(lambda: "charge.updated" in simulator.mailbox.types(simulator.client))
+    events = {event["type"]: event for event in simulator.mailbox.events(simulator.client)}
     assert events["charge.succeeded"]["data"]["object"]["balance_transaction"] is None
     assert events["charge.updated"]["data"]["object"]["balance_transaction"].startswith("txn_")
     assert events["charge.updated"]["data"]["previous_attributes"] == {"balance_transaction": None}
@@ -46,10 +46,10 @@ async def test_capture_follows_the_answer_with_an_event_of_its_own(world: Any) -
     ],
 )
 async def test_a_declined_card_leaves_a_failed_charge_and_a_second_try_pays(
-    world: Any, method: str, code: str, decline_code: str | None
+    simulator: Any, method: str, code: str, decline_code: str | None
 ) -> None:
     with pytest.raises(stripe.CardError) as refused:
-        await world.pay(method=method)
+        await simulator.pay(method=method)
 
     error = refused.value
     assert (error.http_status, error.code) == (402, code)
@@ -57,65 +57,65 @@ async def test_a_declined_card_leaves_a_failed_charge_and_a_second_try_pays(
     assert told.get("decline_code") == decline_code
     assert told["payment_intent"]["status"] == "requires_payment_method"
     id = told["payment_intent"]["id"]
-    charges = await world.client.v1.charges.list_async({"payment_intent": id})
+    charges = await simulator.client.v1.charges.list_async({"payment_intent": id})
     assert [charge.status for charge in charges.data] == ["failed"]
 
-    paid = await world.client.v1.payment_intents.confirm_async(id, {"payment_method": "pm_card_visa"})
+    paid = await simulator.client.v1.payment_intents.confirm_async(id, {"payment_method": "pm_card_visa"})
     assert (paid.status, paid.last_payment_error) == ("succeeded", None)
 
 
-async def test_3d_secure_waits_for_the_payer(world: Any) -> None:
-    intent = await world.pay(method="pm_card_threeDSecure2Required", return_url="http://shop.test/back")
+async def test_3d_secure_waits_for_the_payer(simulator: Any) -> None:
+    intent = await simulator.pay(method="pm_card_threeDSecure2Required", return_url="http://shop.test/back")
     assert (intent.status, intent.next_action.type) == ("requires_action", "redirect_to_url")
 
     url = intent.next_action.redirect_to_url.url
-    async with world.browser.get(url) as page:
+    async with simulator.browser.get(url) as page:
         assert page.status == 200
         assert "not Stripe" in await page.text()
-    async with world.browser.post(url, data={"action": "complete"}, allow_redirects=False) as answer:
+    async with simulator.browser.post(url, data={"action": "complete"}, allow_redirects=False) as answer:
         assert answer.status == 303
         assert "redirect_status=succeeded" in answer.headers["location"]
-    intent = await world.client.v1.payment_intents.retrieve_async(intent.id)
+    intent = await simulator.client.v1.payment_intents.retrieve_async(intent.id)
     assert intent.status == "succeeded"
 
 
-async def test_3d_secure_that_fails_leaves_the_intent_open(world: Any) -> None:
-    intent = await world.pay(method="pm_card_authenticationRequired")
+async def test_3d_secure_that_fails_leaves_the_intent_open(simulator: Any) -> None:
+    intent = await simulator.pay(method="pm_card_authenticationRequired")
     assert intent.next_action.type == "use_stripe_sdk"
 
-    answered = await world.control(f"/payment_intents/{intent.id}/challenge", {"outcome": "fail"})
+    answered = await simulator.control(f"/payment_intents/{intent.id}/challenge", {"outcome": "fail"})
 
     assert answered["status"] == "requires_payment_method"
     assert answered["last_payment_error"]["code"] == "payment_intent_authentication_failure"
 
 
-async def test_off_session_a_card_that_asks_for_authentication_is_declined(world: Any) -> None:
+async def test_off_session_a_card_that_asks_for_authentication_is_declined(simulator: Any) -> None:
     with pytest.raises(stripe.CardError) as refused:
-        await world.pay(method="pm_card_authenticationRequired", off_session=True)
+        await simulator.pay(method="pm_card_authenticationRequired", off_session=True)
     assert refused.value.code == "authentication_required"
 
 
-async def test_a_browser_confirms_with_the_client_secret_and_nothing_more(world: Any) -> None:
-    intent = await world.client.v1.payment_intents.create_async({"amount": 5_000, "currency": "usd"})
+async def test_a_browser_confirms_with_the_client_secret_and_nothing_more(simulator: Any) -> None:
+    intent = await simulator.client.v1.payment_intents.create_async({"amount": 5_000, "currency": "usd"})
     keys = {"Authorization": "Bearer pk_test_browser"}
-    url = f"{world.url}/v1/payment_intents/{intent.id}"
+    url = f"{simulator.url}/v1/payment_intents/{intent.id}"
     given = {"payment_method": "pm_card_visa", "use_stripe_sdk": "true", "client_secret": intent.client_secret}
 
-    async with world.browser.post(f"{url}/confirm", headers=keys, data=given | {"client_secret": "no"}) as wrong:
+    async with simulator.browser.post(f"{url}/confirm", headers=keys, data=given | {"client_secret": "no"}) as wrong:
         assert wrong.status == 400
-    async with world.browser.post(f"{url}/cancel", headers=keys) as forbidden:
+    async with simulator.browser.post(f"{url}/cancel", headers=keys) as forbidden:
         assert forbidden.status == 403
-    async with world.browser.post(f"{url}/confirm", headers=keys, data=given) as paid:
+    async with simulator.browser.post(f"{url}/confirm", headers=keys, data=given) as paid:
         assert (await paid.json())["status"] == "succeeded"
 
 
-async def test_an_intent_is_canceled_once_and_never_after_it_paid(world: Any) -> None:
-    client = world.client.v1.payment_intents
+async def test_an_intent_is_canceled_once_and_never_after_it_paid(simulator: Any) -> None:
+    client = simulator.client.v1.payment_intents
     open_intent = await client.create_async({"amount": 5_000, "currency": "usd"})
     canceled = await client.cancel_async(open_intent.id, {"cancellation_reason": "abandoned"})
     assert (canceled.status, canceled.cancellation_reason) == ("canceled", "abandoned")
 
-    for id in (open_intent.id, (await world.pay()).id):
+    for id in (open_intent.id, (await simulator.pay()).id):
         with pytest.raises(stripe.InvalidRequestError) as refused:
             await client.cancel_async(id)
         assert refused.value.code == "payment_intent_unexpected_state"
@@ -138,35 +138,35 @@ async def test_an_intent_is_canceled_once_and_never_after_it_paid(world: Any) ->
     ],
 )
 async def test_wrong_parameters_are_refused_in_stripes_words(
-    world: Any, change: dict[str, Any], code: str | None, param: str
+    simulator: Any, change: dict[str, Any], code: str | None, param: str
 ) -> None:
     asked = {"amount": 5_000, "currency": "usd"} | change
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        await world.client.v1.payment_intents.create_async(
+        await simulator.client.v1.payment_intents.create_async(
             {name: value for name, value in asked.items() if value is not None}
         )
     assert (refused.value.http_status, refused.value.code, refused.value.param) == (400, code, param)
-    assert await world.objects("payment_intent") == []
+    assert await simulator.objects("payment_intent") == []
 
 
-async def test_yen_have_no_minor_unit(world: Any) -> None:
-    intent = await world.pay(5_000, currency="jpy")
-    charge = await world.client.v1.charges.retrieve_async(intent.latest_charge, {"expand": ["balance_transaction"]})
+async def test_yen_have_no_minor_unit(simulator: Any) -> None:
+    intent = await simulator.pay(5_000, currency="jpy")
+    charge = await simulator.client.v1.charges.retrieve_async(intent.latest_charge, {"expand": ["balance_transaction"]})
     assert (charge.balance_transaction.currency, charge.balance_transaction.fee) == ("jpy", 175)
 
 
-async def test_a_saved_card_pays_again_and_an_unsaved_one_only_once(world: Any) -> None:
-    client = world.client.v1
+async def test_a_saved_card_pays_again_and_an_unsaved_one_only_once(simulator: Any) -> None:
+    client = simulator.client.v1
     customer = await client.customers.create_async({"metadata": {"user": "usr_1"}})
     saved = await client.payment_methods.attach_async("pm_card_visa", {"customer": customer.id})
     for _ in range(2):
-        assert (await world.pay(method=saved.id, customer=customer.id)).status == "succeeded"
+        assert (await simulator.pay(method=saved.id, customer=customer.id)).status == "succeeded"
     with pytest.raises(stripe.InvalidRequestError):
-        await world.pay(method=saved.id)
+        await simulator.pay(method=saved.id)
 
-    once = (await world.pay()).payment_method
+    once = (await simulator.pay()).payment_method
     with pytest.raises(stripe.InvalidRequestError):
-        await world.pay(method=once)
+        await simulator.pay(method=once)
 
     listed = await client.customers.payment_methods.list_async(customer.id)
     assert [method.id for method in listed.data] == [saved.id]
@@ -176,9 +176,9 @@ async def test_a_saved_card_pays_again_and_an_unsaved_one_only_once(world: Any) 
         await client.payment_methods.attach_async("pm_card_chargeDeclined", {"customer": customer.id})
 
 
-async def test_lists_go_by_cursor_newest_first(world: Any) -> None:
-    made = [(await world.pay(1_000 + index)).id for index in range(5)]
-    client = world.client.v1.payment_intents
+async def test_lists_go_by_cursor_newest_first(simulator: Any) -> None:
+    made = [(await simulator.pay(1_000 + index)).id for index in range(5)]
+    client = simulator.client.v1.payment_intents
 
     first = await client.list_async({"limit": 2})
     assert ([item.id for item in first.data], first.has_more) == ([made[4], made[3]], True)
