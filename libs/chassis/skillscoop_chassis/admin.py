@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from skillscoop_messages import parked
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.scheduled import MoneyTimer
@@ -19,11 +19,11 @@ from skillscoop_messages.tables import INBOX, OUTBOX, SCHEDULED
 from starlette.responses import Response
 
 from skillscoop_chassis.audit import audit
+from skillscoop_chassis.http.dependencies import MoneyWriteRequest, PageQuery, ReadRequest
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import LongText, StrictRequest, View
-from skillscoop_chassis.http.paging import Page, PageParams, page_params
+from skillscoop_chassis.http.paging import Page
 from skillscoop_chassis.http.problems import documented, not_found
-from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, money_transaction, reading
 from skillscoop_chassis.http.second_operator import AwaitingSecondOperator, Confirmed, second_operator
 from skillscoop_chassis.service import Service
 from skillscoop_chassis.tables import AUDIT_LOG
@@ -158,8 +158,8 @@ def _view(service: Service, one: parked.Parked, *, whole: bool = False) -> Parke
 
 
 async def list_parked(
-    read: Annotated[ReadingRequest, Depends(reading, scope="function")],
-    params: Annotated[PageParams, Depends(page_params)],
+    read: ReadRequest,
+    params: PageQuery,
     subscriber: Annotated[str | None, Query(max_length=255, description="Only of this subscriber")] = None,
 ) -> Response:
     """Messages and timers that wait for a decision, newest first."""
@@ -172,7 +172,7 @@ async def list_parked(
     return read.reply(Page(data=[_view(read.service, one) for one in kept], next_cursor=following))
 
 
-async def show_parked(id: str, read: Annotated[ReadingRequest, Depends(reading, scope="function")]) -> Response:
+async def show_parked(id: str, read: ReadRequest) -> Response:
     """One parked message with its content."""
     read.require_role(OPS)
     found = await parked.show(await read.begin(), id)
@@ -181,9 +181,7 @@ async def show_parked(id: str, read: Annotated[ReadingRequest, Depends(reading, 
     return read.reply(_view(read.service, found, whole=True))
 
 
-async def replay_parked(
-    id: str, work: Annotated[WritingRequest, Depends(money_transaction, scope="function")]
-) -> Response:
+async def replay_parked(id: str, work: MoneyWriteRequest) -> Response:
     """Try it again as soon as possible. It keeps its id, so what already took effect does not happen twice."""
     tx = await work.begin()
     work.require_role(OPS)
@@ -196,9 +194,7 @@ async def replay_parked(
     return await work.reply(_view(work.service, found))
 
 
-async def discard_parked(
-    id: str, body: DiscardRequest, work: Annotated[WritingRequest, Depends(money_transaction, scope="function")]
-) -> Response:
+async def discard_parked(id: str, body: DiscardRequest, work: MoneyWriteRequest) -> Response:
     """Give it up for good. About money: 202 to the first operator, done when a second one sends the same."""
     tx = await work.begin()
     work.require_role(OPS)
@@ -252,7 +248,7 @@ _PUBLISHED_LAST = (
 _HOW_MANY = sa.select(sa.func.count().label("count")).select_from(OUTBOX).where(OUTBOX.c.published_at.is_(None))
 
 
-async def show_outbox(read: Annotated[ReadingRequest, Depends(reading, scope="function")]) -> Response:
+async def show_outbox(read: ReadRequest) -> Response:
     """Events recorded and not yet confirmed by the broker, and those it confirmed last."""
     read.require_role(OPS)
     tx = await read.begin()
@@ -277,7 +273,7 @@ _NAMES = {
 
 async def show_story(
     id: str,
-    read: Annotated[ReadingRequest, Depends(reading, scope="function")],
+    read: ReadRequest,
     messages: Annotated[
         list[str], Query(max_length=SHOWN, description="Message ids: tells which of them were handled here")
     ] = [],  # noqa: B006 - FastAPI copies defaults

@@ -1,6 +1,7 @@
 """Routes of contracts: drafting, terms, answers, completion."""
 
 from fastapi import Response
+from skillscoop_chassis.http.dependencies import EmptyBody, WriteRequest
 from skillscoop_chassis.http.match import MATCH_REQUIRED, MATCH_UNUSED
 from skillscoop_chassis.http.problems import documented, invalid
 from skillscoop_messages.ids import PREFIXES, new_id
@@ -8,15 +9,7 @@ from skillscoop_messages.money import CURRENCIES
 
 from skillscoop_contracts import projections
 from skillscoop_contracts.api.caps import check_invitation
-from skillscoop_contracts.api.dependencies import (
-    EmptyBody,
-    WriteRequest,
-    execute,
-    locked_contract,
-    reply_contract,
-    router,
-    settings_of,
-)
+from skillscoop_contracts.api.dependencies import execute, locked_contract, reply_contract, router, settings_of
 from skillscoop_contracts.api.error_mapping import invalid_terms
 from skillscoop_contracts.api.requests import (
     ApproveRequest,

@@ -1,14 +1,10 @@
 """What every route of this service shares: the router, what FastAPI passes in, and finding what a caller may see."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from skillscoop_chassis.access import may_read_for_dispute
 from skillscoop_chassis.audit import audit
-from skillscoop_chassis.http.models import EmptyRequest
-from skillscoop_chassis.http.paging import PageParams, page_params
 from skillscoop_chassis.http.problems import not_found
-from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, money_transaction, reading, transaction
+from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest
 from skillscoop_chassis.sql.database import SqlTransaction
 from skillscoop_messages.database import Transaction
 
@@ -26,12 +22,6 @@ from skillscoop_contracts.tables import ASSIGNMENTS
 from skillscoop_contracts.usecases import carry_out, contract_of_party, milestone_of_party
 
 router = APIRouter(tags=["contracts"])
-
-WriteRequest = Annotated[WritingRequest, Depends(transaction, scope="function")]
-MoneyWriteRequest = Annotated[WritingRequest, Depends(money_transaction, scope="function")]
-ReadRequest = Annotated[ReadingRequest, Depends(reading, scope="function")]
-PageQuery = Annotated[PageParams, Depends(page_params)]
-EmptyBody = EmptyRequest | None
 
 
 def settings_of(request: ReadingRequest | WritingRequest) -> ContractsSettings:

@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from fastapi import Path, Query, Response
+from skillscoop_chassis.http.dependencies import PageQuery, ReadRequest
 from skillscoop_chassis.http.paging import Page, page
 from skillscoop_chassis.http.problems import not_found
 from skillscoop_chassis.http.requests import ReadingRequest
 from skillscoop_messages.database import Transaction
 
-from skillscoop_contracts.api.dependencies import PageQuery, ReadRequest, reader_role, router
+from skillscoop_contracts.api.dependencies import reader_role, router
 from skillscoop_contracts.api.requests import PartyRole
 from skillscoop_contracts.api.schemas import ContractView, TermsDiffView, TermsView, TimelineEntryView
 from skillscoop_contracts.api.views.contracts import contract_view, entry_view

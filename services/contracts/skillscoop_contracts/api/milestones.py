@@ -1,6 +1,7 @@
 """Routes of milestones: fund, submit, retract, release."""
 
 from fastapi import Response
+from skillscoop_chassis.http.dependencies import EmptyBody, MoneyWriteRequest, ReadRequest, WriteRequest
 from skillscoop_chassis.http.match import MATCH_REQUIRED
 from skillscoop_chassis.http.problems import conflict, documented, invalid, not_found
 from skillscoop_chassis.http.return_urls import check_return_url
@@ -8,10 +9,6 @@ from skillscoop_messages.ids import PREFIXES, new_id
 
 from skillscoop_contracts.api.caps import check_funding
 from skillscoop_contracts.api.dependencies import (
-    EmptyBody,
-    MoneyWriteRequest,
-    ReadRequest,
-    WriteRequest,
     execute,
     locked_milestone,
     reader_role,

@@ -2,10 +2,11 @@
 
 from fastapi import Response
 from skillscoop_chassis.audit import audit
+from skillscoop_chassis.http.dependencies import ReadRequest, WriteRequest
 from skillscoop_chassis.http.problems import documented, unavailable
 from skillscoop_chassis.http.second_operator import AwaitingSecondOperator, Confirmed, second_operator
 
-from skillscoop_contracts.api.dependencies import ReadRequest, WriteRequest, router, settings_of
+from skillscoop_contracts.api.dependencies import router, settings_of
 from skillscoop_contracts.api.requests import PolicyRequest
 from skillscoop_contracts.api.schemas import PolicyView
 from skillscoop_contracts.api.views.policy import policy_view

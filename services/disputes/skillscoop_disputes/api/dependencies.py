@@ -7,13 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from skillscoop_chassis.access import is_support
 from skillscoop_chassis.http.edge import request_context
-from skillscoop_chassis.http.paging import PageParams, page_params
 from skillscoop_chassis.http.requests import (
-    ReadingRequest,
     ServiceRequest,
     WritingRequest,
-    money_transaction,
-    reading,
     transaction,
 )
 from skillscoop_chassis.service import Service
@@ -47,11 +43,7 @@ async def audited_reading(request: Request) -> AsyncIterator[WritingRequest]:
         yield work
 
 
-WriteRequest = Annotated[WritingRequest, Depends(transaction, scope="function")]
-MoneyWriteRequest = Annotated[WritingRequest, Depends(money_transaction, scope="function")]
-ReadRequest = Annotated[ReadingRequest, Depends(reading, scope="function")]
 AuditedReadRequest = Annotated[WritingRequest, Depends(audited_reading, scope="function")]
-PageQuery = Annotated[PageParams, Depends(page_params)]
 
 
 def acting(asking: ServiceRequest) -> Actor:

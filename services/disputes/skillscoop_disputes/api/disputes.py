@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from skillscoop_chassis.audit import audit
+from skillscoop_chassis.http.dependencies import EmptyBody, MoneyWriteRequest, PageQuery, ReadRequest, WriteRequest
 from skillscoop_chassis.http.limits import cap_reached, window_of
 from skillscoop_chassis.http.match import MATCH_UNUSED
-from skillscoop_chassis.http.models import EmptyRequest, Instant
+from skillscoop_chassis.http.models import Instant
 from skillscoop_chassis.http.paging import Page
 from skillscoop_chassis.http.problems import documented, not_found
 from skillscoop_chassis.http.requests import WritingRequest
@@ -17,15 +18,7 @@ from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import PREFIXES, new_id
 
 from skillscoop_disputes import repository, usecases
-from skillscoop_disputes.api.dependencies import (
-    AuditedReadRequest,
-    MoneyWriteRequest,
-    PageQuery,
-    ReadRequest,
-    WriteRequest,
-    acting,
-    remember_agent,
-)
+from skillscoop_disputes.api.dependencies import AuditedReadRequest, acting, remember_agent
 from skillscoop_disputes.api.error_mapping import problem_of
 from skillscoop_disputes.api.schemas import (
     AnswerRequest,
@@ -261,19 +254,19 @@ async def download_evidence(dispute_id: str, evidence_id: str, work: AuditedRead
 
 
 @router.post(f"{DISPUTE}/withdraw", response_model=DisputeView, summary="Withdraw")
-async def withdraw_dispute(dispute_id: str, work: WriteRequest, body: EmptyRequest | None = None) -> Response:
+async def withdraw_dispute(dispute_id: str, work: WriteRequest, body: EmptyBody = None) -> Response:
     """The opener takes the dispute back, before a decision; the money is unfrozen."""
     return await _command(work, dispute_id, ask.Withdraw())
 
 
 @router.post(f"{DISPUTE}/proposal/accept", response_model=DisputeView, summary="Accept the proposal")
-async def accept_proposal(dispute_id: str, work: MoneyWriteRequest, body: EmptyRequest | None = None) -> Response:
+async def accept_proposal(dispute_id: str, work: MoneyWriteRequest, body: EmptyBody = None) -> Response:
     """A party agrees; once both have, the split is decided."""
     return await _command(work, dispute_id, ask.AcceptProposal())
 
 
 @router.post(f"{DISPUTE}/proposal/decline", response_model=DisputeView, summary="Decline the proposal")
-async def decline_proposal(dispute_id: str, work: WriteRequest, body: EmptyRequest | None = None) -> Response:
+async def decline_proposal(dispute_id: str, work: WriteRequest, body: EmptyBody = None) -> Response:
     """A party does not agree; the case goes back to review."""
     return await _command(work, dispute_id, ask.DeclineProposal())
 
@@ -286,7 +279,7 @@ async def assign_dispute(dispute_id: str, work: WriteRequest, body: AssignReques
 
 
 @router.post(f"{DISPUTE}/unassign", response_model=DisputeView | DisputeRow, summary="Put the case back")
-async def unassign_dispute(dispute_id: str, work: WriteRequest, body: EmptyRequest | None = None) -> Response:
+async def unassign_dispute(dispute_id: str, work: WriteRequest, body: EmptyBody = None) -> Response:
     """Support puts the case back into the queue; while a decision waits, lets its second approver go."""
     return await _command(work, dispute_id, ask.Unassign())
 
@@ -310,7 +303,7 @@ async def decide_dispute(dispute_id: str, body: SplitRequest, work: MoneyWriteRe
 
 
 @router.post(f"{DISPUTE}/approve-decision", response_model=DisputeView, summary="Approve a decision")
-async def approve_decision(dispute_id: str, work: MoneyWriteRequest, body: EmptyRequest | None = None) -> Response:
+async def approve_decision(dispute_id: str, work: MoneyWriteRequest, body: EmptyBody = None) -> Response:
     """Another agent, as second approver, puts the decision into force."""
     return await _command(work, dispute_id, ask.ApproveDecision())
 

@@ -6,12 +6,12 @@ from functools import cache
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import AfterValidator, Field
+from skillscoop_chassis.http.dependencies import ReadRequest, WriteRequest
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import StrictRequest
 from skillscoop_chassis.http.problems import Problem, documented, invalid
-from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from skillscoop_messages.executor import Executor
 from skillscoop_messages.texts import is_one_line, shows_something
 from starlette.responses import Response
@@ -25,8 +25,6 @@ from skillscoop_notifications.usecases import contact as contacts
 from skillscoop_notifications.views import contact_view, preferences_view
 
 router = APIRouter(tags=["contact"])
-Read = Annotated[ReadingRequest, Depends(reading, scope="function")]
-Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
 
 
 class ContactRequest(StrictRequest):
@@ -73,7 +71,7 @@ def _checked(body: ContactRequest) -> contacts.Contact:
 
 
 @router.get("/v1/me/contact", response_model=ContactView, responses=UNCHANGED, summary="My contact")
-async def get_contact(read: Read) -> Response:
+async def get_contact(read: ReadRequest) -> Response:
     """What the caller told about themselves, or the defaults with version 0."""
     tx = await read.begin()
     row = await contacts.known_person(tx, read.actor.id)
@@ -81,7 +79,7 @@ async def get_contact(read: Read) -> Response:
 
 
 @router.put("/v1/me/contact", response_model=ContactView, responses=documented(429), summary="Change my contact")
-async def put_contact(work: Change, body: ContactRequest) -> Response:
+async def put_contact(work: WriteRequest, body: ContactRequest) -> Response:
     """Say how the caller can be reached. A new address gets a code by mail and counts once that was confirmed."""
     contact = _checked(body)
     tx = await work.begin()
@@ -100,7 +98,7 @@ async def put_contact(work: Change, body: ContactRequest) -> Response:
     summary="Confirm my mail address",
     openapi_extra=MATCH_UNUSED,
 )
-async def confirm_contact(work: Change, body: ConfirmRequest) -> Response:
+async def confirm_contact(work: WriteRequest, body: ConfirmRequest) -> Response:
     """Confirm the address with the code that was mailed to it; five tries, 24 hours."""
     tx = await work.begin()
     row = await contacts.confirm_contact(tx, work.actor.id, body.code.strip())
@@ -117,7 +115,7 @@ async def confirm_contact(work: Change, body: ConfirmRequest) -> Response:
     responses=UNCHANGED,
     summary="What is mailed to me",
 )
-async def get_preferences(read: Read) -> Response:
+async def get_preferences(read: ReadRequest) -> Response:
     """Every kind of notice with whether it is also mailed."""
     tx = await read.begin()
     row = await contacts.known_person(tx, read.actor.id)
@@ -125,7 +123,7 @@ async def get_preferences(read: Read) -> Response:
 
 
 @router.put("/v1/notification-preferences", response_model=PreferencesView, summary="Choose what is mailed to me")
-async def put_preferences(work: Change, body: PreferencesRequest) -> Response:
+async def put_preferences(work: WriteRequest, body: PreferencesRequest) -> Response:
     """Choose by kind. The feed and the stream always tell everything."""
     if not body.email.keys() <= MAIL_DEFAULTS.keys():
         raise invalid("/email", "not_allowed", "There is no such kind of notice.")

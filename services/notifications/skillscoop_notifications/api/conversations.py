@@ -7,20 +7,22 @@ from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import Field
+from skillscoop_chassis.http.dependencies import PageQuery, ReadRequest, WriteRequest
 from skillscoop_chassis.http.limits import cap_reached, window_of
 from skillscoop_chassis.http.match import MATCH_UNUSED
-from skillscoop_chassis.http.models import LongText, StrictRequest
-from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
+from skillscoop_chassis.http.paging import Page, keyset, page
 from skillscoop_chassis.http.problems import not_found
-from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
+from skillscoop_chassis.http.requests import WritingRequest
 from skillscoop_chassis.tables import AUDIT_LOG
 from skillscoop_messages.database import Transaction
 from skillscoop_messages.ids import PREFIXES, is_id, new_message_id
 from starlette.responses import Response
 
 from skillscoop_notifications.adapters.stream import Hub
-from skillscoop_notifications.api import error_mapping  # noqa: F401 - registers this service's codes
+from skillscoop_notifications.api import (
+    error_mapping,  # noqa: F401 - registers this service's codes
+    requests,
+)
 from skillscoop_notifications.repository import conversations
 from skillscoop_notifications.schemas import UNCHANGED, ConversationView, MessageView
 from skillscoop_notifications.settings import NotificationsSettings
@@ -37,22 +39,7 @@ async def audit(request: Request) -> AsyncIterator[WritingRequest]:
         yield WritingRequest(request, stack, key_required=False)
 
 
-Read = Annotated[ReadingRequest, Depends(reading, scope="function")]
-Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
 Audit = Annotated[WritingRequest, Depends(audit, scope="function")]
-Paging = Annotated[PageParams, Depends(page_params)]
-
-
-class MessageRequest(StrictRequest):
-    """A message to the other party."""
-
-    text: LongText = Field(examples=["Shall we talk about the colours tomorrow?"])
-
-
-class ReadRequest(StrictRequest):
-    """Up to which message was read; the last one when nothing is said."""
-
-    message_id: str | None = Field(default=None, max_length=64)
 
 
 async def _audited(work: WritingRequest, *conversation_ids: str) -> None:
@@ -79,9 +66,9 @@ async def _audited(work: WritingRequest, *conversation_ids: str) -> None:
 
 @router.get("/v1/conversations", response_model=Page[ConversationView], summary="My conversations")
 async def list_conversations(
-    read: Read,
+    read: ReadRequest,
     log: Audit,
-    params: Paging,
+    params: PageQuery,
     contract_id: Annotated[str | None, Query(max_length=64, description="Only the one of this contract")] = None,
 ) -> Response:
     """The caller's conversations, newest first; for our team those of disputes they work on."""
@@ -94,7 +81,7 @@ async def list_conversations(
 
 
 @router.get("/v1/conversations/{conversation_id}", response_model=ConversationView, summary="One conversation")
-async def get_conversation(read: Read, log: Audit, conversation_id: str) -> Response:
+async def get_conversation(read: ReadRequest, log: Audit, conversation_id: str) -> Response:
     """A conversation with what is unread for the caller."""
     tx = await read.begin()
     thread, seat = await chat.seen_by(tx, conversation_id, read.actor)
@@ -107,7 +94,7 @@ async def get_conversation(read: Read, log: Audit, conversation_id: str) -> Resp
 @router.get(
     "/v1/conversations/{conversation_id}/messages", response_model=Page[MessageView], summary="Messages, last one first"
 )
-async def list_messages(read: Read, log: Audit, conversation_id: str, params: Paging) -> Response:
+async def list_messages(read: ReadRequest, log: Audit, conversation_id: str, params: PageQuery) -> Response:
     """What was said and done: plain messages by time, cards by the order in which things happened."""
     cursor = read.cursor(params)
     tx = await read.begin()
@@ -125,7 +112,7 @@ async def list_messages(read: Read, log: Audit, conversation_id: str, params: Pa
     responses=UNCHANGED,
     summary="One message",
 )
-async def get_message(read: Read, log: Audit, conversation_id: str, message_id: str) -> Response:
+async def get_message(read: ReadRequest, log: Audit, conversation_id: str, message_id: str) -> Response:
     """One entry of a conversation."""
     tx = await read.begin()
     _, seat = await chat.seen_by(tx, conversation_id, read.actor)
@@ -144,7 +131,7 @@ async def get_message(read: Read, log: Audit, conversation_id: str, message_id: 
     summary="Write a message",
     openapi_extra=MATCH_UNUSED,
 )
-async def post_message(work: Change, conversation_id: str, body: MessageRequest) -> Response:
+async def post_message(work: WriteRequest, conversation_id: str, body: requests.MessageRequest) -> Response:
     """Say something to the other party. Messages are never changed or deleted, and never move money."""
     tx = await work.begin()
     await _check_unanswered(work, tx, conversation_id)
@@ -181,7 +168,9 @@ async def _check_unanswered(work: WritingRequest, tx: Transaction, conversation_
     summary="Mark messages as read",
     openapi_extra=MATCH_UNUSED,
 )
-async def read_conversation(work: Change, conversation_id: str, body: ReadRequest | None = None) -> Response:
+async def read_conversation(
+    work: WriteRequest, conversation_id: str, body: requests.ReadRequest | None = None
+) -> Response:
     """Note up to where the caller has read; the other party sees it. A mark never moves back."""
     tx = await work.begin()
     message_id = body.message_id if body else None

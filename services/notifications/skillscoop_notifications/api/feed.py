@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
+from skillscoop_chassis.http.dependencies import EmptyBody, PageQuery, ReadRequest, WriteRequest
 from skillscoop_chassis.http.match import MATCH_UNUSED
-from skillscoop_chassis.http.models import EmptyRequest, Flag
-from skillscoop_chassis.http.paging import Page, PageParams, keyset, page, page_params
+from skillscoop_chassis.http.models import Flag
+from skillscoop_chassis.http.paging import Page, keyset, page
 from skillscoop_chassis.http.problems import not_found
-from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
 from skillscoop_messages.ids import PREFIXES, is_id
 from starlette.responses import Response
 
@@ -19,14 +19,12 @@ from skillscoop_notifications.tables import NOTIFICATIONS
 from skillscoop_notifications.views import notification_view
 
 router = APIRouter(tags=["notifications"])
-Read = Annotated[ReadingRequest, Depends(reading, scope="function")]
-Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
 
 
 @router.get("/v1/notifications", response_model=Page[NotificationView], summary="My notices")
 async def list_notifications(
-    read: Read,
-    params: Annotated[PageParams, Depends(page_params)],
+    read: ReadRequest,
+    params: PageQuery,
     unread: Annotated[Flag | None, Query(description="Only unread ones, or only read ones")] = None,
 ) -> Response:
     """What the caller was told, newest first. What they did themselves stands here as read."""
@@ -41,7 +39,7 @@ async def list_notifications(
 
 
 @router.get("/v1/notifications/unread-count", response_model=UnreadCountView, summary="How many are unread")
-async def count_unread(read: Read) -> Response:
+async def count_unread(read: ReadRequest) -> Response:
     """How many notices of the caller are unread."""
     tx = await read.begin()
     return read.reply(UnreadCountView(unread_count=await feed.unread_count(tx, read.actor)))
@@ -53,7 +51,7 @@ async def count_unread(read: Read) -> Response:
     summary="Mark all as read",
     openapi_extra=MATCH_UNUSED,
 )
-async def read_all_notifications(work: Change, body: EmptyRequest | None = None) -> Response:
+async def read_all_notifications(work: WriteRequest, body: EmptyBody = None) -> Response:
     """Mark every notice of the caller as read."""
     tx = await work.begin()
     await feed.mark_notices_read(tx, work.actor)
@@ -61,7 +59,7 @@ async def read_all_notifications(work: Change, body: EmptyRequest | None = None)
 
 
 @router.post("/v1/notifications/{notification_id}/read", response_model=NotificationView, summary="Mark one as read")
-async def read_notification(work: Change, notification_id: str, body: EmptyRequest | None = None) -> Response:
+async def read_notification(work: WriteRequest, notification_id: str, body: EmptyBody = None) -> Response:
     """Mark a notice as read; one that is read already keeps its time."""
     tx = await work.begin()
     known = is_id(PREFIXES["notification"], notification_id)

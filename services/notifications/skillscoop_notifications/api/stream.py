@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
+from skillscoop_chassis.http.dependencies import EmptyBody, ReadRequest, WriteRequest
 from skillscoop_chassis.http.match import MATCH_UNUSED
-from skillscoop_chassis.http.models import EmptyRequest
 from skillscoop_chassis.http.problems import Problem, documented
-from skillscoop_chassis.http.requests import ReadingRequest, WritingRequest, reading, transaction
+from skillscoop_chassis.http.requests import WritingRequest
 from starlette.responses import Response
 
 from skillscoop_notifications.adapters.stream import STREAMS_OF_ONE_USER, Hub, LiveStream
@@ -19,8 +19,6 @@ from skillscoop_notifications.schemas import TicketView
 from skillscoop_notifications.usecases import stream
 
 router = APIRouter(tags=["stream"])
-Read = Annotated[ReadingRequest, Depends(reading, scope="function")]
-Change = Annotated[WritingRequest, Depends(transaction, scope="function")]
 
 _EXAMPLE = (
     "id: 42\nevent: object\n"
@@ -42,7 +40,7 @@ _EVENTS = {"x-event-types": ["notification", "message", "object", "reset"]}
     summary="A ticket for the stream",
     openapi_extra=MATCH_UNUSED,
 )
-async def create_stream_ticket(work: Change, body: EmptyRequest | None = None) -> Response:
+async def create_stream_ticket(work: WriteRequest, body: EmptyBody = None) -> Response:
     """Leave to open one stream within 60 s without a header, for browsers. Every call makes a new ticket."""
     tx = await work.begin(replay=False)
     ticket = await stream.issue_ticket(tx, _by_token(work))
@@ -57,7 +55,7 @@ async def create_stream_ticket(work: Change, body: EmptyRequest | None = None) -
     summary="Live news",
 )
 async def open_stream(
-    read: Read,
+    read: ReadRequest,
     use: TicketUse,
     ticket: Annotated[str | None, Query(max_length=200, description="In place of a token; used up by this")] = None,
     last_event_id: Annotated[str | None, Query(max_length=64, description="As the header, which goes first")] = None,

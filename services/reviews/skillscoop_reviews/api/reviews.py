@@ -1,12 +1,12 @@
 """HTTP: reviews of a contract for its parties, published ones and ratings for everybody."""
 
 from fastapi import APIRouter, Response
+from skillscoop_chassis.http.dependencies import PageQuery, ReadRequest, WriteRequest
 from skillscoop_chassis.http.paging import Page, page
 from skillscoop_chassis.http.problems import not_found
 from skillscoop_messages.ids import PREFIXES, new_id
 
 from skillscoop_reviews import repository, usecases
-from skillscoop_reviews.api.dependencies import PageQuery, ReadRequest, WriteRequest
 from skillscoop_reviews.api.error_mapping import problem_of
 from skillscoop_reviews.api.schemas import (
     ContractReviews,
