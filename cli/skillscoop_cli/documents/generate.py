@@ -1,6 +1,7 @@
-"""Writes what is made from the services' routes: `python -m skillscoop_cli.documents.generate [--check] [root]`.
+"""Writes what is made from the services: `python -m skillscoop_cli.documents.generate [--check] [root]`.
 
-The OpenAPI document for clients and the merged one, the problems a client may meet, and the gateway's routes.
+The OpenAPI document for clients and the merged one, the problems a client may meet, the gateway's routes,
+and the generated parts of the services' READMEs.
 """
 
 import json
@@ -18,6 +19,7 @@ from skillscoop_chassis.settings import ServiceSettings
 from skillscoop_cli.docs_page import nginx_locations
 from skillscoop_cli.documents.applications import applications
 from skillscoop_cli.documents.configuration import configuration
+from skillscoop_cli.documents.readmes import readmes
 from skillscoop_cli.embedded.composition import SERVICES, settings_class
 from skillscoop_cli.embedded.dispatch import paths_of
 from skillscoop_cli.embedded.merged import merge_openapi
@@ -53,8 +55,8 @@ into it.
 """
 
 
-def documents() -> dict[Path, str]:
-    """Every generated file, by its path from the repository's root."""
+def documents(root: Path) -> dict[Path, str]:
+    """Every generated file, by its path from the repository's `root`."""
     apps = applications()
     merged = merge_openapi({name: app.openapi() for name, app in apps.items()})
     public = {
@@ -66,6 +68,7 @@ def documents() -> dict[Path, str]:
         Path("docs/problems.md"): _PROBLEMS + "".join(_problem_rows()),
         Path("docs/configuration.md"): configuration(),
         Path("docs/production.md"): _PRODUCTION + "".join(_production_rows()),
+        **readmes(root),
         Path("deploy/gateway/openapi.json"): json.dumps(public, ensure_ascii=False, separators=(",", ":")) + "\n",
         Path("deploy/gateway/routes.conf"): nginx_routes({name: paths_of(app) for name, app in apps.items()}),
         Path("deploy/gateway/bodies.conf"): nginx_bodies(body_rules(apps)),
@@ -107,14 +110,14 @@ def stale(root: Path) -> list[Path]:
     """Generated files under `root` that are missing or differ from what would be written."""
     return [
         path
-        for path, text in documents().items()
+        for path, text in documents(root).items()
         if not (root / path).exists() or (root / path).read_text(encoding="utf-8") != text
     ]
 
 
 def write(root: Path) -> list[Path]:
     """Write what is stale and return it."""
-    wanted, changed = documents(), stale(root)
+    wanted, changed = documents(root), stale(root)
     for path in changed:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(wanted[path], encoding="utf-8")

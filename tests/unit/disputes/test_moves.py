@@ -5,10 +5,11 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from skillscoop_chassis.diagram import state_diagram
 from skillscoop_disputes.domain.available_actions import available_actions
 from skillscoop_disputes.domain.dispute import State, part_of
 from skillscoop_disputes.domain.errors import Blocked, Hidden, NotYours, Refusal, WrongState
-from skillscoop_disputes.domain.moves import MOVES, decide, mermaid
+from skillscoop_disputes.domain.moves import MOVES, arrows, decide, last_states
 
 from tests.unit.disputes.cases import ACTORS, COMMANDS, IN_STATE, LATE, NOW, run
 
@@ -159,4 +160,4 @@ def test_a_party_with_a_support_token_stays_a_party() -> None:
 
 
 def test_the_readme_shows_the_table_that_runs() -> None:
-    assert mermaid() in README.read_text(encoding="utf-8")
+    assert state_diagram("opening: file", arrows(), last_states()) in README.read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from skillscoop_chassis.diagram import state_diagram
 from skillscoop_reviews.domain import window as reviews
 from skillscoop_reviews.domain.window import (
     Closed,
@@ -130,4 +131,5 @@ def test_words_that_come_after_the_time_but_before_the_alarm_are_late() -> None:
 
 
 def test_the_readme_shows_the_table_that_runs() -> None:
-    assert reviews.mermaid() in README.read_text(encoding="utf-8")
+    diagram = state_diagram("waiting: contract created", reviews.arrows(), reviews.last_states())
+    assert diagram in README.read_text(encoding="utf-8")

@@ -1,28 +1,22 @@
-"""The state diagrams of the README, drawn from the transition table."""
+"""The changes of state of the transition table, as arrows of a diagram."""
 
 from typing import Literal
 
-from skillscoop_contracts.domain.contract import FINAL, OVER
 from skillscoop_contracts.domain.table import TRANSITIONS
 from skillscoop_contracts.domain.transition import ANY_PHASE, ANY_STATE, Path, Transition
 
 
-def mermaid(of: Literal["contract", "milestone"]) -> str:
-    """A Mermaid state diagram of the contract's or a milestone's states; each arrow is `actor: action`.
+def arrows(of: Literal["contract", "milestone"]) -> list[tuple[str, str, str]]:
+    """The changes of the contract's or a milestone's state: (from, to, `actor action`).
 
     What starts in every state and moves nothing is left out.
     """
-    first, last = ("draft", OVER) if of == "contract" else ("planned", FINAL)
-    arrows: dict[tuple[str, str], list[str]] = {}
-    for transition in TRANSITIONS.values():
-        label = f"{' or '.join(transition.actors)} {transition.action}"
-        for start, ends in _drawn(transition, of).items():
-            for end in ends:
-                arrows.setdefault((start, end), []).append(label)
-    lines = ["stateDiagram-v2", f"    [*] --> {first}"]
-    lines += [f"    {start} --> {end}: {', '.join(labels)}" for (start, end), labels in arrows.items()]
-    lines += [f"    {state} --> [*]" for state in sorted(last)]
-    return "\n".join(lines)
+    return [
+        (start, end, f"{' or '.join(transition.actors)} {transition.action}")
+        for transition in TRANSITIONS.values()
+        for start, ends in _drawn(transition, of).items()
+        for end in ends
+    ]
 
 
 def _drawn(transition: Transition, of: Literal["contract", "milestone"]) -> Path:

@@ -354,15 +354,18 @@ def allowed_in(state: State) -> tuple[str, ...]:
     return tuple(move.action for move in TABLE if state in move.path and Part.SYSTEM not in move.by)
 
 
-def mermaid() -> str:
-    """The table's changes of state as a Mermaid diagram."""
-    arrows = [
-        f"    {before.value} --> {after.value}: {move.action.replace('_', ' ')}"
+def arrows() -> list[tuple[str, str, str]]:
+    """The table's changes of state: (from, to, action)."""
+    return [
+        (before.value, after.value, move.action.replace("_", " "))
         for move in TABLE
         for before, afters in move.path.items()
         for after in afters
         if before is not after
     ]
+
+
+def last_states() -> list[str]:
+    """The states that no move leaves."""
     leaving = {before for move in TABLE for before in move.path}
-    ends = [f"    {state.value} --> [*]" for state in State if state not in leaving]
-    return "\n".join(["stateDiagram-v2", "    [*] --> opening: file", *arrows, *ends])
+    return [state.value for state in State if state not in leaving]
