@@ -227,8 +227,3 @@ def event_class(event_type: str) -> type[Event] | None:
     """The class of an event type of this or an older major that may still be stored somewhere, or `None`."""
     entry = EVENTS.get(event_type)
     return entry.event if entry else None
-
-
-def subscribed_types() -> frozenset[str]:
-    """The event types at least one queue listens to: a publish of any other type reaches nobody."""
-    return frozenset(name for subscription in SUBSCRIPTIONS.values() for name in subscription.types)

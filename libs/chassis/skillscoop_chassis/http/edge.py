@@ -10,7 +10,6 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from skillscoop_messages.context import TraceContext, trace_context
 from skillscoop_messages.ids import new_message_id
@@ -188,8 +187,3 @@ def problem_for(error: BaseException, database: SqlDatabase) -> Problem:
 def problem_response(request: Request, problem: Problem) -> Response:
     """`problem` as the answer to `request`."""
     return problem.response(request.scope["path"][:512], request_context(request).request_id)
-
-
-def scope_facts(scope: Scope) -> Any:
-    """The facts of a scope, None outside the edge."""
-    return scope.get(_CONTEXT)

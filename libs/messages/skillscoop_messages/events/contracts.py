@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from skillscoop_messages.events.base import AboutContract, AboutMilestone, Event
 
-Party = Literal["client", "freelancer"]
-
 
 class FeeRule(BaseModel):
     """The platform's fee on a milestone: `bps` of the freelancer's share plus `fixed` minor units of its currency."""

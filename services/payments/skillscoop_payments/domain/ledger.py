@@ -18,8 +18,6 @@ Leg = Literal[
     "fund", "refuse", "decide", "transfer", "fee", "refund", "refund_failed", "convert", "overpaid", "got_back"
 ]
 
-ASSETS = frozenset({"stripe_balance", "conversion", "overpaid"})
-EXPENSES = frozenset({"stripe_fees"})
 INCOME = frozenset({"fee_revenue"})
 LIABILITIES = frozenset({"held", "release_due", "refund_due", "suspense"})
 
