@@ -14,9 +14,9 @@ from skillscoop_chassis.process import run_process
 from skillscoop_chassis.service import Service
 from skillscoop_messages.ids import new_message_id
 from skillscoop_payments import main
-from skillscoop_payments.domain.observations import Booking, PaymentSeen, Seen
 from skillscoop_payments.domain.operation import Done, NotThere, Operation, Searched, Sent
-from skillscoop_payments.domain.orders import Order
+from skillscoop_payments.domain.outgoing_calls import OutgoingCall
+from skillscoop_payments.domain.snapshots import Booking, PaymentSnapshot, Snapshot
 from skillscoop_payments.gateway import OnboardingLink, Subject
 from skillscoop_payments.settings import PaymentsSettings
 
@@ -32,9 +32,9 @@ class ImmediateProvider:
     async def open(self) -> None:
         """Nothing to get ready."""
 
-    def parameters(self, order: Order) -> dict[str, Any]:
+    def parameters(self, call: OutgoingCall) -> dict[str, Any]:
         """What is kept with the operation: as much as a real order keeps."""
-        kept = {name: getattr(order, name, None) for name in ("amount", "currency", "group", "return_url")}
+        kept = {name: getattr(call, name, None) for name in ("amount", "currency", "group", "return_url")}
         return {**kept, "metadata": {"op_id": new_message_id(), "env": "benchmark"}}
 
     async def send(self, operation: Operation) -> Sent:
@@ -42,17 +42,19 @@ class ImmediateProvider:
         ref, parameters = operation.key.rsplit(":", 2)[1], operation.parameters
         if not self._succeeds:
             return Done(
-                PaymentSeen("awaiting_payer", checkout_ref=f"cs_{ref}", checkout_url=f"https://pay.invalid/{ref}")
+                PaymentSnapshot("awaiting_payer", checkout_ref=f"cs_{ref}", checkout_url=f"https://pay.invalid/{ref}")
             )
         amount, currency = parameters["amount"], parameters["currency"]
         booking = Booking(f"txn_{ref}", amount, 0, amount, currency)
-        return Done(PaymentSeen("paid", intent_ref=f"pi_{ref}", charge_ref=f"ch_{ref}", paid=amount, booking=booking))
+        return Done(
+            PaymentSnapshot("paid", intent_ref=f"pi_{ref}", charge_ref=f"ch_{ref}", paid=amount, booking=booking)
+        )
 
     async def search(self, operation: Operation) -> Searched:
         """Nothing was lost here."""
         return NotThere()
 
-    async def look(self, subject: Subject, ref: str) -> Seen | None:
+    async def poll(self, subject: Subject, ref: str) -> Snapshot | None:
         """Nobody asks during a run."""
         return None
 

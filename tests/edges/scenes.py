@@ -240,7 +240,7 @@ async def all_scenes(all_services: AllServices) -> dict[str, Scene]:
 async def _sweep(all_services: AllServices) -> None:
     """Payments asks Stripe about what is due for a look."""
     for job in all_services.by_name["payments"].jobs:
-        if job.name == "look_at_what_is_due":
+        if job.name == "poll_what_is_due":
             await job.run()
     await all_services.settle()
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from skillscoop_payments.adapters import stripe_orders
-from skillscoop_payments.domain.observations import (
-    AccountSeen,
+from skillscoop_payments.adapters import stripe_calls
+from skillscoop_payments.domain.operation import Done, Kind, NotThere, Operation, Searched, Sent, Unknown
+from skillscoop_payments.domain.outgoing_calls import OutgoingCall
+from skillscoop_payments.domain.snapshots import (
+    AccountSnapshot,
     Booking,
     Origin,
-    PaymentSeen,
-    RefundSeen,
-    Seen,
-    TransferSeen,
+    PaymentSnapshot,
+    RefundSnapshot,
+    Snapshot,
+    TransferSnapshot,
 )
-from skillscoop_payments.domain.operation import Done, Kind, NotThere, Operation, Searched, Sent, Unknown
-from skillscoop_payments.domain.orders import Order
 from skillscoop_payments.gateway import OnboardingLink, Subject
 
 LINK_ENDS = datetime(2100, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ LINK_ENDS = datetime(2100, 1, 1, tzinfo=UTC)
 class StripeStandIn:
     """Objects by their reference. Operations of the kinds in `silent` get no answer."""
 
-    objects: dict[str, Seen] = field(default_factory=dict)
+    objects: dict[str, Snapshot] = field(default_factory=dict)
     done: dict[str, str] = field(default_factory=dict)
     made: Counter[str] = field(default_factory=Counter)
     silent: set[str] = field(default_factory=set)
@@ -36,9 +36,9 @@ class StripeStandIn:
     async def open(self) -> None:
         """Nothing to get ready."""
 
-    def parameters(self, order: Order) -> dict[str, Any]:
+    def parameters(self, call: OutgoingCall) -> dict[str, Any]:
         """As Stripe wants them."""
-        return stripe_orders.parameters(order)
+        return stripe_calls.parameters(call)
 
     async def send(self, operation: Operation) -> Sent:
         """Carry it out, once for each key."""
@@ -53,7 +53,7 @@ class StripeStandIn:
         found = next((one for one in self.objects.values() if one.origin.operation_id == operation.id), None)
         return NotThere() if found is None else Done(found)
 
-    async def look(self, subject: Subject, ref: str) -> Seen | None:
+    async def poll(self, subject: Subject, ref: str) -> Snapshot | None:
         """The object as it is now."""
         return self.objects.get(ref)
 
@@ -75,50 +75,52 @@ class StripeStandIn:
 
     def pay(self, ref: str, amount: int, currency: str = "usd") -> None:
         """The client pays at Stripe."""
-        seen = self.objects[ref]
-        assert isinstance(seen, PaymentSeen)
-        self.objects[ref] = self._paid(seen, amount, currency)
+        snapshot = self.objects[ref]
+        assert isinstance(snapshot, PaymentSnapshot)
+        self.objects[ref] = self._paid(snapshot, amount, currency)
 
     def onboard(self) -> None:
         """Every account may be paid to."""
         for ref, one in self.objects.items():
-            if isinstance(one, AccountSeen):
+            if isinstance(one, AccountSnapshot):
                 self.objects[ref] = replace(one, capability="active", requirements=())
 
     def _carry_out(self, kind: Kind, parameters: dict[str, Any]) -> str:
         ref = f"{kind.removeprefix('create_')}_{self._number(kind)}"
         if kind == "close_payment":
             ref = str(next(iter(parameters.values())))
-            seen = self.objects[ref]
-            if isinstance(seen, PaymentSeen) and seen.status != "paid":
-                self.objects[ref] = replace(seen, status="dead")
+            snapshot = self.objects[ref]
+            if isinstance(snapshot, PaymentSnapshot) and snapshot.status != "paid":
+                self.objects[ref] = replace(snapshot, status="dead")
             return ref
         told = parameters["metadata"]
         origin = Origin(told.get("env"), told.get("op_id"), told.get("object_id"))
-        made: Seen
+        made: Snapshot
         if kind == "create_intent":
-            made = PaymentSeen("awaiting_payer", origin, intent_ref=ref, client_secret=f"pi_{ref}_secret_{'s' * 24}")
+            made = PaymentSnapshot(
+                "awaiting_payer", origin, intent_ref=ref, client_secret=f"pi_{ref}_secret_{'s' * 24}"
+            )
             if "payment_method" in parameters:
                 made = self._paid(made, parameters["amount"], parameters["currency"])
         elif kind == "create_checkout":
             url = f"https://checkout.example/{ref}"
-            made = PaymentSeen("awaiting_payer", origin, checkout_ref=ref, checkout_url=url)
+            made = PaymentSnapshot("awaiting_payer", origin, checkout_ref=ref, checkout_url=url)
         elif kind == "create_transfer":
-            made = TransferSeen(ref, parameters["amount"], origin)
+            made = TransferSnapshot(ref, parameters["amount"], origin)
         elif kind == "create_refund":
-            made = RefundSeen(ref, parameters["amount"], "delivered", origin, debit_ref=f"txn_{ref}")
+            made = RefundSnapshot(ref, parameters["amount"], "delivered", origin, debit_ref=f"txn_{ref}")
         else:
-            made = AccountSeen(ref, "pending", ("identity",), origin)
+            made = AccountSnapshot(ref, "pending", ("identity",), origin)
         self.objects[ref] = made
         return ref
 
-    def _paid(self, seen: PaymentSeen, amount: int, currency: str) -> PaymentSeen:
+    def _paid(self, snapshot: PaymentSnapshot, amount: int, currency: str) -> PaymentSnapshot:
         number = self._number("charge")
         fee = amount // 50
         return replace(
-            seen,
+            snapshot,
             status="paid",
-            intent_ref=seen.intent_ref or f"intent_of_page_{number}",
+            intent_ref=snapshot.intent_ref or f"intent_of_page_{number}",
             charge_ref=f"charge_{number}",
             paid=amount,
             booking=Booking(f"txn_charge_{number}", amount, fee, amount - fee, currency),

@@ -21,7 +21,7 @@ from skillscoop_payments.tables import (
     LEDGER_JOURNALS,
     LEDGER_LINES,
     PAYMENTS,
-    PROVIDER_NOTICES,
+    PROVIDER_EVENTS,
     SETTLEMENTS,
     STRIPE_OPERATIONS,
 )
@@ -101,7 +101,7 @@ async def under_way(sight: Sight) -> list[str]:
                 for row in waiting
                 if row["kind"] == "message" or row["due_at"] <= tx.now()
             ]
-    for table in (STRIPE_OPERATIONS, PROVIDER_NOTICES):
+    for table in (STRIPE_OPERATIONS, PROVIDER_EVENTS):
         pending = await sight.rows("payments", sa.select(table).where(table.c.state == "pending"))
         found += [f"pending: {table.name} {row['id']} {row['last_error']}" for row in pending]
     paid = await sight.rows(

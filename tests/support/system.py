@@ -38,7 +38,7 @@ from skillscoop_messages.outbox import record
 from skillscoop_messages.registry import SERVICES
 from skillscoop_messages.tables import OUTBOX
 from skillscoop_messages.transport.base import Transport
-from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
+from skillscoop_payments.tables import PROVIDER_EVENTS, STRIPE_OPERATIONS
 
 from tests.support.databases import FreshDatabases
 from tests.support.lossy import Losses, LossyTransport
@@ -183,7 +183,7 @@ class System:
         """Waiting is over: what payments would try again at Stripe later is tried now."""
         service = self.services["payments"]
         async with service.database.begin() as tx:
-            for table in (STRIPE_OPERATIONS, PROVIDER_NOTICES):
+            for table in (STRIPE_OPERATIONS, PROVIDER_EVENTS):
                 waits = sa.and_(table.c.state == "pending", table.c.due_at > tx.wall(), table.c.lease_token.is_(None))
                 await tx.execute(table.update().where(waits).values(due_at=tx.wall()))
         for executor in service.executors:

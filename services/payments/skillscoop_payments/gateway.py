@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from skillscoop_payments.domain.observations import Movement, Seen
 from skillscoop_payments.domain.operation import Operation, Searched, Sent
-from skillscoop_payments.domain.orders import Order
+from skillscoop_payments.domain.outgoing_calls import OutgoingCall
+from skillscoop_payments.domain.snapshots import Movement, Snapshot
 
 Subject = Literal["payment", "checkout", "refund", "transfer", "account", "dispute"]
 
@@ -32,8 +32,8 @@ class Gateway(Protocol):
     async def open(self) -> None:
         """Get ready, so that the first call waits for nothing but the provider."""
 
-    def parameters(self, order: Order) -> dict[str, Any]:
-        """What an order will send, as a JSON object to keep: every try sends exactly this."""
+    def parameters(self, call: OutgoingCall) -> dict[str, Any]:
+        """What a call will send, as a JSON object to keep: every try sends exactly this."""
 
     async def send(self, operation: Operation) -> Sent:
         """Carry out a call. The same key has one effect however often it is sent. Raises nothing."""
@@ -44,7 +44,7 @@ class Gateway(Protocol):
         A turn takes a moment only: a long search hands back where it is. Raises nothing.
         """
 
-    async def look(self, subject: Subject, ref: str) -> Seen | None:
+    async def poll(self, subject: Subject, ref: str) -> Snapshot | None:
         """The object as it is now; None when the provider does not know it. Raises Unreachable."""
 
     async def payout_interval(self) -> str:

@@ -23,9 +23,9 @@ from skillscoop_payments.repository import alerts
 from skillscoop_payments.repository import operations as operation_rows
 from skillscoop_payments.settings import PaymentsSettings
 from skillscoop_payments.subscribers import subscribers, timers
-from skillscoop_payments.tables import PROVIDER_NOTICES, STRIPE_OPERATIONS
-from skillscoop_payments.usecases import executing, looking, payouts, reviewing
-from skillscoop_payments.usecases.office import Office
+from skillscoop_payments.tables import PROVIDER_EVENTS, STRIPE_OPERATIONS
+from skillscoop_payments.usecases import making_calls, payouts, polling, reviewing
+from skillscoop_payments.usecases.dependencies import Dependencies
 
 WEBHOOK_LIMIT = 512 * 1024
 
@@ -50,16 +50,16 @@ def build(
     def nudge() -> None:
         operations.nudge()
 
-    def look_soon() -> None:
-        looks.nudge()
+    def poll_soon() -> None:
+        polls.nudge()
 
-    office = Office(
+    deps = Dependencies(
         environment=settings.stripe_environment or settings.environment,
         gateway=provider,
         nudge=nudge,
-        look=look_soon,
+        poll=poll_soon,
         return_url=settings.return_url,
-        look_after=timedelta(seconds=settings.look_after_seconds),
+        poll_after=timedelta(seconds=settings.look_after_seconds),
         declines=settings.cap_declines,
         book_after=timedelta(seconds=settings.book_after_seconds),
         recheck_after=timedelta(seconds=settings.recheck_after_seconds),
@@ -69,16 +69,16 @@ def build(
         held = await reviewing.must_wait(database, row)
         if held is not None:
             return held
-        return await executing.call(provider, database, parts.clocks.wall, row)
+        return await making_calls.call(provider, database, parts.clocks.wall, row)
 
     async def record_outcome(tx: Transaction, row: RowMapping, outcome: Outcome) -> None:
-        await executing.record(tx, office, row, outcome)
+        await making_calls.record(tx, deps, row, outcome)
 
-    async def look(row: RowMapping) -> looking.Look:
-        return await looking.call(provider, database, row)
+    async def poll(row: RowMapping) -> polling.PollResult:
+        return await polling.call(provider, database, row)
 
-    async def record_look(tx: Transaction, row: RowMapping, seen: looking.Look) -> None:
-        await looking.record(tx, office, row, seen)
+    async def record_poll(tx: Transaction, row: RowMapping, result: polling.PollResult) -> None:
+        await polling.record(tx, deps, row, result)
 
     # A lease outlives its call, so that no second one begins while the first may still succeed; and not by much, so
     # that what a killed process had in hand goes on soon.
@@ -92,7 +92,7 @@ def build(
         settings.stripe_concurrency,
         claim_values=operation_rows.claimed,
     )
-    looks = Executor("payments.looks", PROVIDER_NOTICES, look, record_look, lease, settings.stripe_concurrency)
+    polls = Executor("payments.polls", PROVIDER_EVENTS, poll, record_poll, lease, settings.stripe_concurrency)
 
     payout_watch = payouts.PayoutWatch()
 
@@ -115,12 +115,12 @@ def build(
         clocks=parts.clocks,
         database=database,
         transport=parts.transport,
-        subscribers=subscribers(office),
-        timers=timers(office),
-        executors=[operations, looks],
-        jobs=jobs(database, office, timedelta(seconds=settings.moved_every_seconds), payout_watch),
+        subscribers=subscribers(deps),
+        timers=timers(deps),
+        executors=[operations, polls],
+        jobs=jobs(database, deps, timedelta(seconds=settings.moved_every_seconds), payout_watch),
         resources=[connections()],
-        outside={"office": office, "gateway": provider},
+        outside={"dependencies": deps, "gateway": provider},
     )
     service.vitals.gauges(open_alerts)
     if settings.live:

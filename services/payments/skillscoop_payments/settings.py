@@ -40,7 +40,7 @@ class PaymentsSettings(ServiceSettings):
     `return_url_origins` which origins (`https://app.example`) somebody may name; outside production plain loopback
     addresses are allowed too.
     `settlement_currencies` are those the platform's account at Stripe settles in; contracts has the same setting.
-    `look_after_seconds` is when an open payment, refund or account is looked at although no webhook came,
+    `look_after_seconds` is when an open payment, refund or account is polled although no webhook came,
     `book_after_seconds` the same for money that Stripe has yet to book, `recheck_after_seconds` for accounts that are
     in order. Every `moved_every_seconds` Stripe is asked what moved on our balance that was not our doing.
     """

@@ -25,8 +25,8 @@ from sqlalchemy import (
 METADATA = MetaData()
 
 
-def _story() -> list[Column[str]]:
-    """Which story set the row in motion, so that what happens later is told as part of it."""
+def _trace() -> list[Column[str]]:
+    """Which trace set the row in motion, so that what happens later is told as part of it."""
     return [Column("correlation_id", Text, nullable=False), Column("causation_id", Text)]
 
 
@@ -35,7 +35,7 @@ def _times() -> list[Column[object]]:
 
 
 def _watch() -> list[Column[object]]:
-    """When to look at the provider again (wall time; null: nothing is outstanding) and how often it was done."""
+    """When to poll the provider again (wall time; null: nothing is outstanding) and how often it was done."""
     return [Column("look_at", UtcDateTime), Column("looks", Integer, nullable=False, server_default=text("0"))]
 
 
@@ -79,7 +79,7 @@ PAYMENTS = Table(
     Column("booking_currency", Text),
     Column("under_review", Boolean, nullable=False, server_default=false()),
     *_watch(),
-    *_story(),
+    *_trace(),
     *_times(),
     UniqueConstraint("funding_id", name="payments_funding"),
     UniqueConstraint("intent_ref", name="payments_intent"),
@@ -117,7 +117,7 @@ SETTLEMENTS = Table(
     Column("refund_ref", Text),
     Column("refund_operation", Text),
     *_watch(),
-    *_story(),
+    *_trace(),
     *_times(),
     # One decision per payment: whoever comes second finds this row, whatever they read before.
     UniqueConstraint("payment_id", name="settlements_one_per_payment"),
@@ -139,7 +139,7 @@ PAYOUT_ACCOUNTS = Table(
     Column("account_ref", Text),
     Column("requirements", JsonDocument, nullable=False),
     *_watch(),
-    *_story(),
+    *_trace(),
     *_times(),
     UniqueConstraint("user_id", name="payout_accounts_user"),
     UniqueConstraint("account_ref", name="payout_accounts_account"),
@@ -166,7 +166,7 @@ STRIPE_OPERATIONS = Table(
     Column("object_ref", Text),
     Column("failure_code", Text),
     *lease_columns(),
-    *_story(),
+    *_trace(),
     *_times(),
     UniqueConstraint("key", name="stripe_operations_key"),
     Index("stripe_operations_due", "due_at", **_where("state = 'pending'")),
@@ -179,7 +179,7 @@ STRIPE_OPERATIONS = Table(
     comment="every write at Stripe, committed before its call",
 )
 
-PROVIDER_NOTICES = Table(
+PROVIDER_EVENTS = Table(
     "provider_notices",
     METADATA,
     Column("id", Text, primary_key=True),

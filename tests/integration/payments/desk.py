@@ -18,7 +18,7 @@ from skillscoop_messages.events.base import Event
 from skillscoop_messages.events.contracts import FeeRule
 from skillscoop_messages.ids import new_id
 from skillscoop_payments.domain.operation import SEARCH_AFTER
-from skillscoop_payments.jobs import look_at_what_is_due
+from skillscoop_payments.jobs import poll_what_is_due
 from sqlalchemy import text
 from stripe_simulator import SimulatorSettings, create_app
 
@@ -203,8 +203,8 @@ class Desk:
                 await tx.execute(
                     text(f"UPDATE {table} SET look_at = :now WHERE look_at IS NOT NULL"), {"now": stored(tx)}
                 )
-        office = self.stage.service.outside["office"]
-        found = await look_at_what_is_due(self.stage.service.database, office)
+        deps = self.stage.service.outside["dependencies"]
+        found = await poll_what_is_due(self.stage.service.database, deps)
         await self.work()
         return found
 

@@ -33,7 +33,7 @@ async def learn(desk: Desk, how: str) -> None:
     if how == "webhook":
         await desk.carry()
     else:
-        await reviewing.look_at_what_moved(desk.stage.service.database, desk.stage.service.outside["office"])
+        await reviewing.poll_movements(desk.stage.service.database, desk.stage.service.outside["dependencies"])
         await desk.work()
 
 

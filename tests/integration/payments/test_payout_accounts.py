@@ -65,8 +65,8 @@ async def test_a_country_we_cannot_pay_to_is_refused(desk: Desk) -> None:
 
 async def test_a_country_asked_for_too_late_is_refused_and_not_passed_over(desk: Desk) -> None:
     """Given an account asked for in US, when its owner asks for one in DE, then 409 says which country it has."""
-    office = desk.stage.service.settings
-    office.payout_countries.append("DE")  # type: ignore[attr-defined]
+    settings = desk.stage.service.settings
+    settings.payout_countries.append("DE")  # type: ignore[attr-defined]
     await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "US"})
     for _ in ("before it is made", "after"):
         other = await desk.stage.call(GRACE, "POST", "/v1/payout-accounts", {"country": "DE"})

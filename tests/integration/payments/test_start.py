@@ -11,7 +11,7 @@ import asyncio, sys
 from pathlib import Path
 from skillscoop_payments.adapters.stripe import StripeGateway
 from skillscoop_payments.domain.operation import Done, Operation
-from skillscoop_payments.domain.orders import ChargeOrder, CheckoutOrder, RecipientOrder, Tag
+from skillscoop_payments.domain.outgoing_calls import ChargeCall, CheckoutCall, RecipientCall, Tag
 from tests.integration.payments.desk import playing_stripe
 
 def loaded():
@@ -22,15 +22,15 @@ async def main():
         gateway = StripeGateway("sk_test_x", stripe.url, timeout=20, connections=2)
         await gateway.open()
         at_start, tag = loaded(), Tag("test", "op_1", "pay_1")
-        for kind, order in (
-            ("create_intent", ChargeOrder(tag, 1_000, "usd", "ms_1", "pm_card_visa", "http://127.0.0.1/")),
-            ("create_checkout", CheckoutOrder(tag, 1_000, "usd", "ms_1", "words", "http://127.0.0.1/")),
-            ("create_recipient", RecipientOrder(tag, "US")),
+        for kind, call in (
+            ("create_intent", ChargeCall(tag, 1_000, "usd", "ms_1", "pm_card_visa", "http://127.0.0.1/")),
+            ("create_checkout", CheckoutCall(tag, 1_000, "usd", "ms_1", "words", "http://127.0.0.1/")),
+            ("create_recipient", RecipientCall(tag, "US")),
         ):
-            outcome = await gateway.send(Operation(kind, kind, gateway.parameters(order), kind))
+            outcome = await gateway.send(Operation(kind, kind, gateway.parameters(call), kind))
             assert isinstance(outcome, Done), outcome
-        await gateway.look("account", outcome.seen.ref)
-        await gateway.onboarding_link(outcome.seen.ref, "http://127.0.0.1/", "http://127.0.0.1/")
+        await gateway.poll("account", outcome.snapshot.ref)
+        await gateway.onboarding_link(outcome.snapshot.ref, "http://127.0.0.1/", "http://127.0.0.1/")
         await gateway.close()
         # The table of names the SDK keeps is no door of it, and small.
         assert loaded() - at_start <= {"stripe._object_classes"}, loaded() - at_start

@@ -101,8 +101,8 @@ async def test_every_request_of_ours_fits_stripes_description(witnessed: Desk) -
         parameters = {"transfer_group": milestone["milestone_id"], "payment_intent": intents[0]["id"]}
         unknown = Operation("op_unknown", kind, parameters, "key", created_at=since)
         assert await gateway.search(unknown) == NotThere()
-    assert await gateway.look("account", account["id"]) is not None
-    assert await gateway.look("payment", "pi_unknown") is None
+    assert await gateway.poll("account", account["id"]) is not None
+    assert await gateway.poll("payment", "pi_unknown") is None
     called = {" ".join(part for part in one.split("/")[:4]) for one in gateway.witness.seen}
     assert len(called) >= 10, called
     assert desk.said() and (await desk.stage.call(ADA, "GET", "/v1/payments")).status_code == 200

@@ -10,9 +10,9 @@ from skillscoop_payments.domain import payment as payments
 from skillscoop_payments.domain import settlement as settlements
 from skillscoop_payments.domain.errors import Unbalanced
 from skillscoop_payments.domain.ledger import STRIPE_BALANCE, STRIPE_FEES, Entry, Journal
-from skillscoop_payments.domain.observations import Booking, PaymentSeen, RefundSeen
 from skillscoop_payments.domain.payment import About, Payment
 from skillscoop_payments.domain.settlement import Settlement
+from skillscoop_payments.domain.snapshots import Booking, PaymentSnapshot, RefundSnapshot
 from skillscoop_payments.usecases.settling import journal_of
 
 
@@ -35,9 +35,9 @@ class Life:
 
     def see_payment(self, booked: bool) -> None:
         booking = Booking("txn_fund", self.price, self.cost, self.price - self.cost, "usd") if booked else None
-        seen = PaymentSeen("paid", intent_ref="pi_1", charge_ref="ch_1", paid=self.price, booking=booking)
+        snapshot = PaymentSnapshot("paid", intent_ref="pi_1", charge_ref="ch_1", paid=self.price, booking=booking)
         before = self.payment.booked
-        self.payment = payments.apply_all(self.payment, payments.look(self.payment, seen))
+        self.payment = payments.apply_all(self.payment, payments.observe(self.payment, snapshot))
         if self.payment.booked and not before:
             wanted = self.payment.refuse_reason is None
             self.journals.append(
@@ -74,8 +74,8 @@ class Life:
         if self.settlement is None or self.settlement.refund not in ("sent", "pending", "done"):
             return
         credit = "txn_back" if status == "failed" else None
-        seen = RefundSeen("re_1", self.settlement.to_client, status, debit_ref="txn_out", credit_ref=credit)  # type: ignore[arg-type]
-        self._take(settlements.refund_seen(self.settlement, seen))
+        snapshot = RefundSnapshot("re_1", self.settlement.to_client, status, debit_ref="txn_out", credit_ref=credit)  # type: ignore[arg-type]
+        self._take(settlements.refund_observed(self.settlement, snapshot))
 
     def _take(self, facts: list[settlements.Fact]) -> None:
         assert self.settlement is not None

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from skillscoop_payments.domain import payment as payments
-from skillscoop_payments.domain.errors import IllegalMove, NotHeld
-from skillscoop_payments.domain.observations import Booking, Failure, PaymentSeen, PaymentStatus
-from skillscoop_payments.domain.payment import DEAD, MOVES, OPEN, PAID, About, Payment, State
+from skillscoop_payments.domain.errors import IllegalTransition, NotHeld
+from skillscoop_payments.domain.payment import DEAD, OPEN, PAID, TRANSITIONS, About, Payment, State
+from skillscoop_payments.domain.snapshots import Booking, Failure, PaymentSnapshot, PaymentStatus
 
 STATES: tuple[State, ...] = get_args(State)
 STATUSES: tuple[PaymentStatus, ...] = get_args(PaymentStatus)
@@ -36,31 +36,31 @@ def a_payment(state: State = "created", kind: payments.Kind = "payment_intent", 
     return replace(known, paid=5_000) if state in PAID else known
 
 
-def a_look(status: PaymentStatus, **more: object) -> PaymentSeen:
-    seen = PaymentSeen(status, intent_ref="pi_1", client_secret="pi_1_secret")
+def a_snapshot(status: PaymentStatus, **more: object) -> PaymentSnapshot:
+    snapshot = PaymentSnapshot(status, intent_ref="pi_1", client_secret="pi_1_secret")
     if status == "paid":
-        seen = replace(seen, paid=5_000, charge_ref="ch_1")
-    return replace(seen, **more)
+        snapshot = replace(snapshot, paid=5_000, charge_ref="ch_1")
+    return replace(snapshot, **more)
 
 
 @pytest.mark.parametrize(("state", "fact"), list(product(STATES, FACTS)))
 def test_every_move_is_in_the_table_or_impossible(state: State, fact: type[payments.Fact]) -> None:
     before = a_payment(state)
-    origins, target = MOVES[fact]
+    origins, target = TRANSITIONS[fact]
     if state in origins:
         after = payments.apply(before, FACTS[fact])
         assert (after.state, after.version) == (target, before.version + 1)
     else:
-        with pytest.raises(IllegalMove):
+        with pytest.raises(IllegalTransition):
             payments.apply(before, FACTS[fact])
 
 
 @pytest.mark.parametrize(("state", "status", "kind"), list(product(STATES, STATUSES, KINDS)))
-def test_a_look_moves_forward_or_not_at_all_and_a_second_one_changes_nothing(
+def test_a_snapshot_moves_forward_or_not_at_all_and_a_second_one_changes_nothing(
     state: State, status: PaymentStatus, kind: payments.Kind
 ) -> None:
     before = a_payment(state, kind)
-    after = payments.apply_all(before, payments.look(before, a_look(status, booking=BOOKING)))
+    after = payments.apply_all(before, payments.observe(before, a_snapshot(status, booking=BOOKING)))
     if state in PAID:
         assert after.state == state
     elif state in DEAD:
@@ -68,16 +68,16 @@ def test_a_look_moves_forward_or_not_at_all_and_a_second_one_changes_nothing(
     else:
         expected = {"dead": "canceled", "paid": "held", "processing": "processing"}
         assert after.state == expected.get(status, "requires_action")
-    assert payments.look(after, a_look(status, booking=BOOKING)) == []
+    assert payments.observe(after, a_snapshot(status, booking=BOOKING)) == []
     assert after.booked == (status == "paid")
 
 
-@given(st.permutations([a_look("awaiting_payer"), a_look("processing"), a_look("paid"),
-                        a_look("paid", booking=BOOKING), a_look("paid", booking=BOOKING)]))  # fmt: skip
-def test_looks_in_any_order_end_held_and_booked_once(looks: list[PaymentSeen]) -> None:
+@given(st.permutations([a_snapshot("awaiting_payer"), a_snapshot("processing"), a_snapshot("paid"),
+                        a_snapshot("paid", booking=BOOKING), a_snapshot("paid", booking=BOOKING)]))  # fmt: skip
+def test_snapshots_in_any_order_end_held_and_booked_once(snapshots: list[PaymentSnapshot]) -> None:
     payment, facts = a_payment(), []
-    for seen in looks:
-        told = payments.look(payment, seen)
+    for snapshot in snapshots:
+        told = payments.observe(payment, snapshot)
         payment, facts = payments.apply_all(payment, told), [*facts, *told]
     assert (payment.state, payment.paid, payment.booking) == ("held", 5_000, BOOKING)
     assert sum(isinstance(fact, payments.Held) for fact in facts) == 1
@@ -104,16 +104,16 @@ def test_an_open_payment_that_shall_end_is_closed_at_the_provider_but_not_while_
     assert not payments.must_close(replace(wanted, state="processing"))
     assert not payments.must_close(replace(wanted, intent_ref=None))
     assert not payments.must_close(replace(wanted, state="held"))
-    assert payments.next_moves(wanted) == []
+    assert payments.available_actions(wanted) == []
 
 
 def test_a_declined_method_is_closed_and_a_declined_page_stays_open() -> None:
     for kind, closes in (("method", True), ("payment_intent", False), ("checkout", False)):
         payment = a_payment("created", kind)  # type: ignore[arg-type]
-        after = payments.apply_all(payment, payments.look(payment, a_look("awaiting_payer", failure=DECLINE)))
+        after = payments.apply_all(payment, payments.observe(payment, a_snapshot("awaiting_payer", failure=DECLINE)))
         assert payments.must_close(after) is closes
         assert after.declined == DECLINE
-        dead = payments.apply_all(after, payments.look(after, a_look("dead")))
+        dead = payments.apply_all(after, payments.observe(after, a_snapshot("dead")))
         assert dead.state == "failed"
 
 
@@ -132,5 +132,5 @@ def test_money_is_refused_once_and_only_where_it_is() -> None:
 def test_money_booked_in_another_currency_is_booked_and_known_as_converted() -> None:
     payment = a_payment()
     euros = replace(BOOKING, currency="eur")
-    after = payments.apply_all(payment, payments.look(payment, a_look("paid", booking=euros)))
+    after = payments.apply_all(payment, payments.observe(payment, a_snapshot("paid", booking=euros)))
     assert (after.state, after.booked, after.converted) == ("held", True, True)

@@ -8,10 +8,9 @@ from typing import Any, get_args
 import pytest
 import stripe
 from pydantic import SecretStr, ValidationError
-from skillscoop_payments.adapters import stripe_search, stripe_shapes
+from skillscoop_payments.adapters import stripe_search, stripe_snapshots
 from skillscoop_payments.adapters.stripe import API_VERSION, StripeGateway
 from skillscoop_payments.adapters.stripe_events import WebhookRefused, read, verify
-from skillscoop_payments.domain.observations import AccountSeen, Capability
 from skillscoop_payments.domain.operation import (
     KEY_LIFE,
     LONGEST_WAIT,
@@ -28,9 +27,10 @@ from skillscoop_payments.domain.operation import (
     wait_after,
     wait_after_refusal,
 )
-from skillscoop_payments.domain.payout_account import PayoutAccount, State, apply_all, look
+from skillscoop_payments.domain.payout_account import PayoutAccount, State, apply_all, observe
+from skillscoop_payments.domain.snapshots import AccountSnapshot, Capability
 from skillscoop_payments.settings import PaymentsSettings
-from skillscoop_payments.usecases import executing
+from skillscoop_payments.usecases import making_calls
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -77,8 +77,8 @@ def test_without_secrets_nothing_is_believed() -> None:
 )
 def test_an_event_says_what_to_look_at_and_nothing_more(type: str, inside: Any, subject: str, ref: str | None) -> None:
     event = {"id": "evt_1", "object": "event", "type": type, "livemode": False, "data": {"object": inside}}
-    notice = read(json.dumps(event).encode(), "platform", live=False)
-    assert (notice.subject, notice.ref) == (subject, ref)
+    provider_event = read(json.dumps(event).encode(), "platform", live=False)
+    assert (provider_event.subject, provider_event.ref) == (subject, ref)
 
 
 @pytest.mark.parametrize("body", ["", "[]", "5", "{}", '{"id": "e", "type": "t", "object": "v2.core.event"}'])
@@ -89,13 +89,15 @@ def test_what_is_no_event_of_this_kind_is_refused(body: str) -> None:
 
 def test_an_intent_is_paid_only_with_a_charge_that_succeeded() -> None:
     base = {"id": "pi_1", "status": "succeeded", "amount_received": 500, "metadata": {"env": "test", "op_id": "op_1"}}
-    assert stripe_shapes.payment({**base, "latest_charge": None}).status == "processing"
-    assert stripe_shapes.payment({**base, "latest_charge": {"id": "ch_1", "status": "pending"}}).status == "processing"
+    assert stripe_snapshots.payment({**base, "latest_charge": None}).status == "processing"
+    assert (
+        stripe_snapshots.payment({**base, "latest_charge": {"id": "ch_1", "status": "pending"}}).status == "processing"
+    )
     entry = {"id": "txn_1", "amount": 500, "fee": 45, "net": 455, "currency": "usd"}
     charge = {"id": "ch_1", "status": "succeeded", "balance_transaction": entry}
-    seen = stripe_shapes.payment({**base, "latest_charge": charge})
-    assert (seen.status, seen.paid, seen.origin.operation_id) == ("paid", 500, "op_1")
-    assert seen.booking is not None and seen.booking.fee == 45
+    snapshot = stripe_snapshots.payment({**base, "latest_charge": charge})
+    assert (snapshot.status, snapshot.paid, snapshot.origin.operation_id) == ("paid", 500, "op_1")
+    assert snapshot.booking is not None and snapshot.booking.fee == 45
 
 
 @pytest.mark.parametrize(
@@ -109,19 +111,19 @@ def test_an_account_can_be_paid_to_only_while_its_capability_is_active(
 ) -> None:
     transfers = {"stripe_balance": {"stripe_transfers": {"status": status}}} if status else {}
     body = {"id": "acct_1", "closed": closed, "configuration": {"recipient": {"capabilities": transfers}}}
-    assert stripe_shapes.account(body).capability == capability
+    assert stripe_snapshots.account(body).capability == capability
 
 
 @pytest.mark.parametrize("state", get_args(State))
 @pytest.mark.parametrize("capability", get_args(Capability))
-def test_a_payout_account_follows_every_look_and_a_second_one_says_nothing(
+def test_a_payout_account_follows_every_snapshot_and_a_second_one_says_nothing(
     state: State, capability: Capability
 ) -> None:
     before = PayoutAccount("pac_1", "grace", "US", state, account_ref="acct_1")
-    seen = AccountSeen("acct_1", capability, ("identity",))
-    after = apply_all(before, look(before, seen))
+    snapshot = AccountSnapshot("acct_1", capability, ("identity",))
+    after = apply_all(before, observe(before, snapshot))
     assert after.ready == (capability == "active")
-    assert look(after, seen) == []
+    assert observe(after, snapshot) == []
     if capability in ("pending", "restricted"):
         assert after.state == {"none": "onboarding", "active": "restricted"}.get(state, state)
 
@@ -174,10 +176,10 @@ def test_refusals_that_may_pass_are_repeated_ever_more_rarely_and_end_after_two_
     assert wait_after_refusal(MOST_REFUSALS, 0.0) is None
 
 
-def test_every_kind_of_call_says_what_is_sent_where_to_look_and_what_a_result_means() -> None:
+def test_every_kind_of_call_says_what_is_sent_where_to_search_and_what_a_result_means() -> None:
     kinds = set(get_args(Kind))
     sends = StripeGateway("sk_test_x", None, timeout=1, connections=1)._sends
-    assert kinds == set(executing.RESULTS) == set(sends) == {*stripe_search.STAGES, "close_payment"}
+    assert kinds == set(making_calls.RESULTS) == set(sends) == {*stripe_search.STAGES, "close_payment"}
 
 
 def test_waiting_grows_and_ends_growing() -> None:

@@ -10,9 +10,9 @@ from skillscoop_payments.domain import payment, settlement
 README = Path(__file__).resolve().parents[3] / "services" / "payments" / "README.md"
 
 
-def diagram(moves: Mapping[type, tuple[frozenset[str], str]], order: list[str]) -> str:
+def diagram(transitions: Mapping[type, tuple[frozenset[str], str]], order: list[str]) -> str:
     lines = ["stateDiagram-v2"]
-    for fact, (origins, target) in moves.items():
+    for fact, (origins, target) in transitions.items():
         words = re.sub(r"(?<!^)(?=[A-Z])", " ", fact.__name__).lower()
         lines += [f"    {origin} --> {target}: {words}" for origin in order if origin in origins and origin != target]
     return "\n".join(lines)
@@ -23,7 +23,7 @@ LEGS = ["waiting", "sent", "pending", "done", "failed"]
 
 
 @pytest.mark.parametrize(
-    "drawn", [diagram(payment.MOVES, STATES), diagram(settlement.LEG_MOVES, LEGS)], ids=["payment", "leg"]
+    "drawn", [diagram(payment.TRANSITIONS, STATES), diagram(settlement.LEG_TRANSITIONS, LEGS)], ids=["payment", "leg"]
 )
 def test_the_diagram_is_fresh(drawn: str) -> None:
     assert drawn in README.read_text(), f"put this into {README.name}:\n{drawn}"

@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 from skillscoop_payments.domain import settlement as settlements
-from skillscoop_payments.domain.errors import IllegalMove, SplitDoesNotMatch
-from skillscoop_payments.domain.observations import RefundSeen
+from skillscoop_payments.domain.errors import IllegalTransition, SplitDoesNotMatch
 from skillscoop_payments.domain.payment import About
-from skillscoop_payments.domain.settlement import LEG_MOVES, Leg, Settlement
+from skillscoop_payments.domain.settlement import LEG_TRANSITIONS, Leg, Settlement
+from skillscoop_payments.domain.snapshots import RefundSnapshot
 
 ABOUT = About("ctr_1", "ms_1", "ada", "grace", "A job", "Part one", 10_000, "usd", 1)
 LEGS: tuple[Leg, ...] = get_args(Leg)
@@ -23,7 +23,7 @@ FACTS = {
     settlements.RefundMade: settlements.RefundMade(),
     settlements.RefundBroke: settlements.RefundBroke(),
 }
-DONE = RefundSeen("re_1", 6_000, "delivered", debit_ref="txn_1")
+DONE = RefundSnapshot("re_1", 6_000, "delivered", debit_ref="txn_1")
 
 
 def decided(to_freelancer: int, *, bps: int = 0, fixed: int = 0) -> Settlement:
@@ -52,9 +52,9 @@ def running(to_freelancer: int) -> Settlement:
 def test_every_move_of_a_leg_is_in_the_table_or_impossible(leg: Leg, fact: type[settlements.Fact]) -> None:
     base = decided(5_000)
     before = replace(base, transfer=leg, refund=leg)
-    origins, target = LEG_MOVES[fact]
+    origins, target = LEG_TRANSITIONS[fact]
     if leg not in origins:
-        with pytest.raises(IllegalMove):
+        with pytest.raises(IllegalTransition):
             settlements.apply(before, FACTS[fact])
         return
     moved = settlements.apply(before, FACTS[fact])
@@ -87,7 +87,7 @@ def test_a_split_completes_when_both_legs_are_done_in_either_order() -> None:
     for refund_first in (True, False):
         settlement = running(4_000)
         steps = [
-            lambda s: settlements.refund_seen(s, DONE),
+            lambda s: settlements.refund_observed(s, DONE),
             lambda s: settlements.transferred(s, "op_1"),
         ]
         completions = []
@@ -111,27 +111,27 @@ def test_the_payee_is_waited_for_and_told_of_once() -> None:
 
 def test_a_refund_is_believed_only_when_it_left_the_balance() -> None:
     settlement = running(0)
-    early = RefundSeen("re_1", 10_000, "delivered")
-    assert settlements.refund_seen(settlement, early) == []
-    facts = settlements.refund_seen(settlement, DONE)
+    early = RefundSnapshot("re_1", 10_000, "delivered")
+    assert settlements.refund_observed(settlement, early) == []
+    facts = settlements.refund_observed(settlement, DONE)
     assert facts == [settlements.RefundDebited("txn_1"), settlements.RefundMade(), settlements.Completed()]
 
 
 def test_a_refund_that_breaks_after_success_reopens_the_debt_and_not_the_settlement() -> None:
-    settlement = after(running(0), settlements.refund_seen(running(0), DONE))
-    broke = RefundSeen("re_1", 10_000, "failed", debit_ref="txn_1", credit_ref="txn_2")
-    facts = settlements.refund_seen(settlement, broke)
+    settlement = after(running(0), settlements.refund_observed(running(0), DONE))
+    broke = RefundSnapshot("re_1", 10_000, "failed", debit_ref="txn_1", credit_ref="txn_2")
+    facts = settlements.refund_observed(settlement, broke)
     assert facts == [settlements.RefundCredited("txn_2"), settlements.RefundBroke()]
     again = after(settlement, facts)
     assert (again.state, again.refund) == ("completed", "failed")
-    assert settlements.refund_seen(again, broke) == []
+    assert settlements.refund_observed(again, broke) == []
 
 
 def test_what_only_a_person_can_resolve_is_told_first() -> None:
     settlement = decided(4_000)
     settlement = after(settlement, settlements.advance(settlement, booked=True, payee_ready=False))
-    pending = RefundSeen("re_1", 6_000, "pending", debit_ref="txn_1")
-    facts = settlements.refund_seen(settlement, pending)
+    pending = RefundSnapshot("re_1", 6_000, "pending", debit_ref="txn_1")
+    facts = settlements.refund_observed(settlement, pending)
     assert not any(isinstance(fact, settlements.Blocked) for fact in facts)
     assert after(settlement, facts).blocked_reason == "payee_not_ready"
 

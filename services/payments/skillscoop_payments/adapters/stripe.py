@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from skillscoop_payments.adapters import stripe_orders, stripe_search, stripe_shapes
-from skillscoop_payments.domain.observations import AccountSeen, Failure, Movement, Seen
+from skillscoop_payments.adapters import stripe_calls, stripe_search, stripe_snapshots
 from skillscoop_payments.domain.operation import (
     Busy,
     Done,
@@ -19,7 +18,8 @@ from skillscoop_payments.domain.operation import (
     Sent,
     Unknown,
 )
-from skillscoop_payments.domain.orders import Order
+from skillscoop_payments.domain.outgoing_calls import OutgoingCall
+from skillscoop_payments.domain.snapshots import AccountSnapshot, Failure, Movement, Snapshot
 from skillscoop_payments.gateway import OnboardingLink, Subject, Unreachable
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class StripeGateway:
         self._timeout = timeout
         self._connections = connections
         self._opened: tuple[stripe.StripeClient, Any] | None = None
-        self._sends: Mapping[Kind, Callable[[Any, Any], Awaitable[Seen]]] = {
+        self._sends: Mapping[Kind, Callable[[Any, Any], Awaitable[Snapshot]]] = {
             "create_intent": self._create_intent,
             "create_checkout": self._create_checkout,
             "close_payment": self._close_payment,
@@ -77,7 +77,7 @@ class StripeGateway:
             stripe_version=API_VERSION,
             base_addresses={"api": self._api_base} if self._api_base else None,
             http_client=http,
-            # Our own executor repeats, with the operation's key and after looking where that is needed.
+            # Our own executor repeats, with the operation's key and after searching where that is needed.
             max_network_retries=0,
         )
         return client, http
@@ -116,9 +116,9 @@ class StripeGateway:
         ]
         assert all(loaded), "each is loaded when its name is used"
 
-    def parameters(self, order: Order) -> dict[str, Any]:
-        """What an order will send."""
-        return stripe_orders.parameters(order)
+    def parameters(self, call: OutgoingCall) -> dict[str, Any]:
+        """What a call will send."""
+        return stripe_calls.parameters(call)
 
     async def send(self, operation: Operation) -> Sent:
         """Carry out a call; every way it can end is a value."""
@@ -151,20 +151,20 @@ class StripeGateway:
     async def search(self, operation: Operation) -> Searched:
         """The object an earlier try made, by the operation's id in its metadata."""
         try:
-            return await stripe_search.search(self._client, self.look, operation)
+            return await stripe_search.search(self._client, self.poll, operation)
         except Exception as error:
             return SearchFailed(_told(error))
 
-    async def look(self, subject: Subject, ref: str) -> Seen | None:
+    async def poll(self, subject: Subject, ref: str) -> Snapshot | None:
         """The object as it is now."""
         import stripe
 
         try:
-            return await self._look(subject, ref)
+            return await self._poll(subject, ref)
         except stripe.PermissionError as error:
             if subject == "account" and _code(error) == "account_invalid":
                 # It is closed, or its owner took our access away: nothing can be sent there.
-                return AccountSeen(ref, "rejected")
+                return AccountSnapshot(ref, "rejected")
             raise Unreachable(_told(error)) from error
         except stripe.InvalidRequestError as error:
             if error.http_status == 404:
@@ -186,12 +186,12 @@ class StripeGateway:
         """What was booked on our balance and may be the doing of others, by the list of balance transactions."""
         found: list[Movement] = []
         try:
-            for kind in stripe_orders.MOVED_BY_OTHERS:
+            for kind in stripe_calls.MOVED_BY_OTHERS:
                 pages = await self._client.v1.balance_transactions.list_async(
                     {"type": kind, "created": {"gte": int(since.timestamp())}, "limit": 100, "expand": ["data.source"]}
                 )
                 async for entry in pages.auto_paging_iter():
-                    movement = stripe_shapes.movement(_plain(entry))
+                    movement = stripe_snapshots.movement(_plain(entry))
                     if movement is not None:
                         found.append(movement)
         except Exception as error:
@@ -224,53 +224,55 @@ class StripeGateway:
             await self._opened[1].close_async()
             self._opened = None
 
-    async def _create_intent(self, params: Any, options: Any) -> Seen:
-        return stripe_shapes.payment(_plain(await self._client.v1.payment_intents.create_async(params, options)))
+    async def _create_intent(self, params: Any, options: Any) -> Snapshot:
+        return stripe_snapshots.payment(_plain(await self._client.v1.payment_intents.create_async(params, options)))
 
-    async def _create_checkout(self, params: Any, options: Any) -> Seen:
-        return stripe_shapes.checkout(_plain(await self._client.v1.checkout.sessions.create_async(params, options)))
+    async def _create_checkout(self, params: Any, options: Any) -> Snapshot:
+        return stripe_snapshots.checkout(_plain(await self._client.v1.checkout.sessions.create_async(params, options)))
 
-    async def _close_payment(self, params: Any, options: Any) -> Seen:
+    async def _close_payment(self, params: Any, options: Any) -> Snapshot:
         if "checkout" in params:
             expired = await self._client.v1.checkout.sessions.expire_async(
-                params["checkout"], {"expand": stripe_orders.SESSION_EXPANSION}, options
+                params["checkout"], {"expand": stripe_calls.SESSION_EXPANSION}, options
             )
-            return stripe_shapes.checkout(_plain(expired))
+            return stripe_snapshots.checkout(_plain(expired))
         canceled = await self._client.v1.payment_intents.cancel_async(
             params["intent"],
-            {"cancellation_reason": "abandoned", "expand": stripe_orders.INTENT_EXPANSION},
+            {"cancellation_reason": "abandoned", "expand": stripe_calls.INTENT_EXPANSION},
             options,
         )
-        return stripe_shapes.payment(_plain(canceled))
+        return stripe_snapshots.payment(_plain(canceled))
 
-    async def _create_transfer(self, params: Any, options: Any) -> Seen:
-        return stripe_shapes.transfer(_plain(await self._client.v1.transfers.create_async(params, options)))
+    async def _create_transfer(self, params: Any, options: Any) -> Snapshot:
+        return stripe_snapshots.transfer(_plain(await self._client.v1.transfers.create_async(params, options)))
 
-    async def _create_refund(self, params: Any, options: Any) -> Seen:
-        return stripe_shapes.refund(_plain(await self._client.v1.refunds.create_async(params, options)))
+    async def _create_refund(self, params: Any, options: Any) -> Snapshot:
+        return stripe_snapshots.refund(_plain(await self._client.v1.refunds.create_async(params, options)))
 
-    async def _create_recipient(self, params: Any, options: Any) -> Seen:
-        return stripe_shapes.account(_plain(await self._client.v2.core.accounts.create_async(params, options)))
+    async def _create_recipient(self, params: Any, options: Any) -> Snapshot:
+        return stripe_snapshots.account(_plain(await self._client.v2.core.accounts.create_async(params, options)))
 
-    async def _look(self, subject: Subject, ref: str) -> Seen | None:
+    async def _poll(self, subject: Subject, ref: str) -> Snapshot | None:
         v1 = self._client.v1
         match subject:
             case "payment":
-                found = await v1.payment_intents.retrieve_async(ref, {"expand": stripe_orders.INTENT_EXPANSION})
-                return stripe_shapes.payment(_plain(found))
+                found = await v1.payment_intents.retrieve_async(ref, {"expand": stripe_calls.INTENT_EXPANSION})
+                return stripe_snapshots.payment(_plain(found))
             case "checkout":
-                session = await v1.checkout.sessions.retrieve_async(ref, {"expand": stripe_orders.SESSION_EXPANSION})
-                return stripe_shapes.checkout(_plain(session))
+                session = await v1.checkout.sessions.retrieve_async(ref, {"expand": stripe_calls.SESSION_EXPANSION})
+                return stripe_snapshots.checkout(_plain(session))
             case "refund":
-                found_refund = await v1.refunds.retrieve_async(ref, {"expand": stripe_orders.REFUND_EXPANSION})
-                return stripe_shapes.refund(_plain(found_refund))
+                found_refund = await v1.refunds.retrieve_async(ref, {"expand": stripe_calls.REFUND_EXPANSION})
+                return stripe_snapshots.refund(_plain(found_refund))
             case "transfer":
-                return stripe_shapes.transfer(_plain(await v1.transfers.retrieve_async(ref)))
+                return stripe_snapshots.transfer(_plain(await v1.transfers.retrieve_async(ref)))
             case "dispute":
-                return stripe_shapes.chargeback(_plain(await v1.disputes.retrieve_async(ref)))
+                return stripe_snapshots.chargeback(_plain(await v1.disputes.retrieve_async(ref)))
             case "account":
-                includes: Any = {"include": stripe_orders.ACCOUNT_INCLUDES}
-                return stripe_shapes.account(_plain(await self._client.v2.core.accounts.retrieve_async(ref, includes)))
+                includes: Any = {"include": stripe_calls.ACCOUNT_INCLUDES}
+                return stripe_snapshots.account(
+                    _plain(await self._client.v2.core.accounts.retrieve_async(ref, includes))
+                )
 
     async def _after_refusal(
         self, operation: Operation, error: "stripe.InvalidRequestError"
@@ -280,10 +282,10 @@ class StripeGateway:
         if kind == "close_payment":
             subject: Subject = "checkout" if "checkout" in parameters else "payment"
             try:
-                seen = await self.look(subject, str(next(iter(parameters.values()))))
+                snapshot = await self.poll(subject, str(next(iter(parameters.values()))))
             except Unreachable as unreachable:
                 return Unknown(str(unreachable))
-            return Done(seen) if seen is not None else Unknown(_told(error))
+            return Done(snapshot) if snapshot is not None else Unknown(_told(error))
         if kind == "create_refund" and code == "charge_already_refunded":
             found = await self.search(replace(operation, search_cursor=None))
             if isinstance(found, Done):
@@ -311,8 +313,8 @@ def _declined(error: "stripe.CardError") -> Refused:
     body = error.json_body if isinstance(error.json_body, Mapping) else {}
     told = body.get("error") or {}
     intent = told.get("payment_intent")
-    reason = stripe_shapes.failure(told) or Failure("card_declined", "The card was declined.")
-    return Refused(reason, stripe_shapes.payment(intent) if isinstance(intent, Mapping) else None)
+    reason = stripe_snapshots.failure(told) or Failure("card_declined", "The card was declined.")
+    return Refused(reason, stripe_snapshots.payment(intent) if isinstance(intent, Mapping) else None)
 
 
 def _refusal(kind: Kind, code: str, param: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Webhooks: is it Stripe's, and what should we look at because of it? Nothing of the event's content is believed."""
+"""Webhooks: is it Stripe's, and what should we poll because of it? Nothing of the event's content is believed."""
 
 import json
 import re
@@ -43,7 +43,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "v2.core.account.closed": "account",
     "v2.core.account.updated": "account",
 }
-"""Events that make us look, and at what. All others are kept and lead to nothing."""
+"""Events that make us poll, and what. All others are kept and lead to nothing."""
 
 
 class WebhookRefused(Exception):
@@ -51,8 +51,8 @@ class WebhookRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """A believed delivery: what to look at; `ref` is None when it leads to nothing.
+class ProviderEvent:
+    """A believed delivery: what to poll; `ref` is None when it leads to nothing.
 
     `payload` is what is kept of it for operators: names and ids, nothing about people.
     """
@@ -93,8 +93,8 @@ def _signed(body: bytes, header: str, secret: str) -> bool:
         return False
 
 
-def read(body: bytes, endpoint: Endpoint, *, live: bool) -> Notice:
-    """What a verified delivery wants looked at. Raises WebhookRefused for another kind of event or another mode."""
+def read(body: bytes, endpoint: Endpoint, *, live: bool) -> ProviderEvent:
+    """What a verified delivery wants polled. Raises WebhookRefused for another kind of event or another mode."""
     try:
         event = json.loads(body, parse_constant=_no_json)
     except (ValueError, RecursionError) as error:
@@ -108,7 +108,7 @@ def read(body: bytes, endpoint: Endpoint, *, live: bool) -> Notice:
         raise WebhookRefused("the event is of another mode than this environment")
     subject = SUBJECTS.get(kind)
     ref = _ref(event, kind, endpoint) if subject else None
-    return Notice(event_id, kind, subject or "nothing", ref, reduced(event))
+    return ProviderEvent(event_id, kind, subject or "nothing", ref, reduced(event))
 
 
 def reduced(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _storable(value: Any) -> bool:
 
 
 def _ref(event: Mapping[str, Any], kind: str, endpoint: Endpoint) -> str | None:
-    """The id of what to look at: of a charge's event, the intent it belongs to."""
+    """The id of what to poll: of a charge's event, the intent it belongs to."""
     if endpoint == "thin":
         related = event.get("related_object")
         return _text(related.get("id")) if isinstance(related, Mapping) else None

@@ -2,7 +2,7 @@
 
 Lists are consistent at once, which Stripe's search of metadata is not (up to an hour behind), so lists decide. Money is
 looked for first, by the milestone's group or the payment it belongs to; what costs nothing, by the time it was made.
-A search remembers where it is: `stage:last id`, or `found:subject:id` for what only has to be looked at.
+A search remembers where it is: `stage:last id`, or `found:subject:id` for what only has to be polled.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from skillscoop_payments.adapters import stripe_shapes
-from skillscoop_payments.domain.observations import Seen
+from skillscoop_payments.adapters import stripe_snapshots
 from skillscoop_payments.domain.operation import Done, Kind, NotThere, Operation, Searched, SearchGoesOn
+from skillscoop_payments.domain.snapshots import Snapshot
 from skillscoop_payments.gateway import Subject
 
 if TYPE_CHECKING:
@@ -33,24 +33,24 @@ Page = tuple[list[Json], str | None]
 class Stage:
     """One list to go through: a page of it after a cursor, and what an item that is ours means.
 
-    `found` gives the object itself, or what to look at, as (subject, id).
+    `found` gives the object itself, or what to poll, as (subject, id).
     """
 
     name: str
     page: Callable[["stripe.StripeClient", Operation, str | None], Awaitable[Page]]
-    found: Callable[[Json], Seen | tuple[Subject, str] | None]
+    found: Callable[[Json], Snapshot | tuple[Subject, str] | None]
 
 
 async def search(
     client: "stripe.StripeClient",
-    look: Callable[[Subject, str], Awaitable[Seen | None]],
+    poll: Callable[[Subject, str], Awaitable[Snapshot | None]],
     operation: Operation,
 ) -> Searched:
     """Go on with the search of an operation's object for a moment. Errors of the SDK pass through."""
     if operation.search_cursor and operation.search_cursor.startswith("found:"):
-        return await _looked_at(look, *operation.search_cursor.split(":", 2)[1:])
+        return await _polled(poll, *operation.search_cursor.split(":", 2)[1:])
     if operation.kind == "close_payment":
-        return await _closed(look, operation.parameters)
+        return await _closed(poll, operation.parameters)
     ends = asyncio.get_running_loop().time() + BUDGET
     stages = STAGES[operation.kind]
     name, _, after = (operation.search_cursor or "").partition(":")
@@ -58,7 +58,7 @@ async def search(
     while True:
         items, following = await stages[at].page(client, operation, after or None)
         for item in items:
-            if stripe_shapes.origin(item).operation_id != operation.id:
+            if stripe_snapshots.origin(item).operation_id != operation.id:
                 continue
             found = stages[at].found(item)
             if isinstance(found, tuple):
@@ -74,18 +74,20 @@ async def search(
             return SearchGoesOn(f"{stages[at].name}:{after}")
 
 
-async def _looked_at(look: Callable[[Subject, str], Awaitable[Seen | None]], subject: Any, ref: str) -> Searched:
-    seen = await look(subject, ref)
-    return NotThere() if seen is None else Done(seen)
+async def _polled(poll: Callable[[Subject, str], Awaitable[Snapshot | None]], subject: Any, ref: str) -> Searched:
+    snapshot = await poll(subject, ref)
+    return NotThere() if snapshot is None else Done(snapshot)
 
 
 async def _closed(
-    look: Callable[[Subject, str], Awaitable[Seen | None]], parameters: Mapping[str, Any]
+    poll: Callable[[Subject, str], Awaitable[Snapshot | None]], parameters: Mapping[str, Any]
 ) -> Done | NotThere:
     """Whether the payment has ended; if not, it may be asked for once more."""
     subject: Subject = "checkout" if "checkout" in parameters else "payment"
-    seen = await look(subject, str(next(iter(parameters.values()))))
-    return Done(seen) if seen is not None and getattr(seen, "status", None) in ("paid", "dead") else NotThere()
+    snapshot = await poll(subject, str(next(iter(parameters.values()))))
+    return (
+        Done(snapshot) if snapshot is not None and getattr(snapshot, "status", None) in ("paid", "dead") else NotThere()
+    )
 
 
 def _list(
@@ -142,7 +144,9 @@ STAGES: Mapping[Kind, tuple[Stage, ...]] = {
             lambda one: ("checkout", one["id"]),
         ),
     ),
-    "create_transfer": (Stage("transfers", _list(lambda client: client.v1.transfers, _group), stripe_shapes.transfer),),
+    "create_transfer": (
+        Stage("transfers", _list(lambda client: client.v1.transfers, _group), stripe_snapshots.transfer),
+    ),
     "create_refund": (
         Stage(
             "refunds",
@@ -150,7 +154,7 @@ STAGES: Mapping[Kind, tuple[Stage, ...]] = {
                 lambda client: client.v1.refunds,
                 lambda operation: {"payment_intent": operation.parameters["payment_intent"]},
             ),
-            stripe_shapes.refund,
+            stripe_snapshots.refund,
         ),
     ),
     "create_recipient": (Stage("accounts", _recipients, lambda one: ("account", one["id"])),),

@@ -1,6 +1,7 @@
 """Payout accounts, for the freelancer they belong to."""
 
 from fastapi import APIRouter
+from skillscoop_chassis.http.dependencies import ReadRequest, WriteRequest
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import NextMove
 from skillscoop_chassis.http.problems import conflict, documented, invalid, not_found, register_codes, unavailable
@@ -8,15 +9,15 @@ from skillscoop_chassis.http.return_urls import check_return_url
 from sqlalchemy import RowMapping
 from starlette.responses import Response
 
-from skillscoop_payments.api.doors import Change, Read, office_of, settings_of
-from skillscoop_payments.api.shapes import (
+from skillscoop_payments.api.dependencies import dependencies_of, settings_of
+from skillscoop_payments.api.schemas import (
     OnboardingLinkRequest,
     OnboardingLinkView,
     PayoutAccountRequest,
     PayoutAccountView,
 )
 from skillscoop_payments.domain.errors import CountryIsSettled
-from skillscoop_payments.domain.payout_account import next_moves
+from skillscoop_payments.domain.payout_account import available_actions
 from skillscoop_payments.gateway import Gateway, Unreachable
 from skillscoop_payments.repository import accounts as rows
 from skillscoop_payments.repository import operations
@@ -51,7 +52,7 @@ def account_view(row: RowMapping) -> PayoutAccountView:
         state=account.state,
         country=account.country,
         requirements=list(account.requirements),
-        next=[NextMove(action=action, actor=actor) for action, actor in next_moves(account)],
+        next=[NextMove(action=action, actor=actor) for action, actor in available_actions(account)],
     )
 
 
@@ -66,16 +67,18 @@ def account_view(row: RowMapping) -> PayoutAccountView:
     summary="Ask for a payout account",
     openapi_extra=MATCH_UNUSED,
 )
-async def open_payout_account(work: Change, body: PayoutAccountRequest | None = None) -> Response:
+async def open_payout_account(request: WriteRequest, body: PayoutAccountRequest | None = None) -> Response:
     """The caller's account: a new one, or, with 200, the one there is. Its country is chosen once."""
-    countries = settings_of(work).payout_countries
+    countries = settings_of(request).payout_countries
     country = body.country.upper() if body is not None and body.country is not None else None
     if country is not None and country not in countries:
         raise invalid("/country", "not_allowed", "Freelancers cannot be paid in this country yet.")
-    tx = await work.begin()
+    tx = await request.begin()
     try:
         email = body.email if body is not None else None
-        row, new = await onboarding.open_account(tx, office_of(work), work.actor.id, country, countries[0], email)
+        row, new = await onboarding.open_account(
+            tx, dependencies_of(request), request.actor.id, country, countries[0], email
+        )
     except CountryIsSettled as error:
         raise conflict(
             "payout_account_country",
@@ -85,20 +88,22 @@ async def open_payout_account(work: Change, body: PayoutAccountRequest | None = 
         ) from error
     view = account_view(row)
     location = "/v1/payout-accounts/me"
-    return await work.reply(view, status=201 if new else 200, version=view.version, location=location if new else None)
+    return await request.reply(
+        view, status=201 if new else 200, version=view.version, location=location if new else None
+    )
 
 
 @router.get(
     "/v1/payout-accounts/me", response_model=PayoutAccountView, responses=documented(404), summary="My payout account"
 )
-async def get_my_payout_account(read: Read) -> Response:
+async def get_my_payout_account(request: ReadRequest) -> Response:
     """The caller's account; 404 until they asked for one."""
-    tx = await read.begin()
-    row = await rows.of_user(tx, read.actor.id)
+    tx = await request.begin()
+    row = await rows.of_user(tx, request.actor.id)
     if row is None:
         raise not_found()
     view = account_view(row)
-    return read.reply(view, version=view.version)
+    return request.reply(view, version=view.version)
 
 
 @router.post(
@@ -107,13 +112,13 @@ async def get_my_payout_account(read: Read) -> Response:
     responses=documented(404, 409, 503),
     summary="A link to Stripe's onboarding page",
 )
-async def make_onboarding_link(read: Read, body: OnboardingLinkRequest | None = None) -> Response:
+async def make_onboarding_link(request: ReadRequest, body: OnboardingLinkRequest | None = None) -> Response:
     """A fresh link for one use, made while the caller waits and never given twice."""
-    asked, settings = body or OnboardingLinkRequest(), settings_of(read)
+    asked, settings = body or OnboardingLinkRequest(), settings_of(request)
     for field, url in (("/return_url", asked.return_url), ("/refresh_url", asked.refresh_url)):
         check_return_url(field, url, settings.return_url_origins, production=settings.environment == "production")
-    async with read.service.database.read() as tx:
-        row = await rows.of_user(tx, read.actor.id)
+    async with request.service.database.read() as tx:
+        row = await rows.of_user(tx, request.actor.id)
         operation = await operations.of_account(tx, row["id"]) if row is not None else None
     if row is None:
         raise not_found()
@@ -121,13 +126,13 @@ async def make_onboarding_link(read: Read, body: OnboardingLinkRequest | None = 
         raise conflict(
             "payout_account_closed", "Stripe closed this account.", state=row["state"], version=row["version"]
         )
-    gateway: Gateway = office_of(read).gateway
-    account_ref = row["account_ref"] or await onboarding.made_now(read.service.database, gateway, operation)
+    gateway: Gateway = dependencies_of(request).gateway
+    account_ref = row["account_ref"] or await onboarding.made_now(request.service.database, gateway, operation)
     if account_ref is None:
         raise unavailable("The account is being made; ask again in a moment.", 1)
-    fallback = office_of(read).return_url
+    fallback = dependencies_of(request).return_url
     try:
         link = await gateway.onboarding_link(account_ref, asked.return_url or fallback, asked.refresh_url or fallback)
     except Unreachable as error:
         raise unavailable("Stripe cannot be reached; please ask again.", 2) from error
-    return read.reply(OnboardingLinkView(url=link.url, expires_at=link.expires_at))
+    return request.reply(OnboardingLinkView(url=link.url, expires_at=link.expires_at))

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from fastapi import APIRouter
 from skillscoop_chassis.access import may_read_for_dispute
+from skillscoop_chassis.http.dependencies import ReadRequest, WriteRequest
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import MoneyView
 from skillscoop_chassis.http.problems import documented, invalid, not_found, unavailable
@@ -13,8 +14,8 @@ from skillscoop_messages.money import Money, fee_of, is_allowed
 from starlette.responses import Response
 
 from skillscoop_payments import projections
-from skillscoop_payments.api.doors import Audit, Change, Read, audited, settings_of
-from skillscoop_payments.api.shapes import LedgerEntryView, LedgerLineView, LedgerView, QuoteRequest, QuoteView
+from skillscoop_payments.api.dependencies import AuditRequest, audited, settings_of
+from skillscoop_payments.api.schemas import LedgerEntryView, LedgerLineView, LedgerView, QuoteRequest, QuoteView
 from skillscoop_payments.domain.ledger import standing
 from skillscoop_payments.repository import ledger as rows
 from skillscoop_payments.repository import payments as payment_rows
@@ -28,18 +29,18 @@ AS_SHOWN = {"stripe_balance": "stripe", "conversion": "stripe", "stripe_fees": "
 
 
 @router.get("/v1/contracts/{contract_id}/ledger", response_model=LedgerView, summary="A contract's ledger")
-async def get_ledger(contract_id: str, read: Read, log: Audit) -> Response:
+async def get_ledger(contract_id: str, request: ReadRequest, log: AuditRequest) -> Response:
     """Where the contract's money is. `charged` is always the sum of the other totals."""
-    tx = await read.begin()
+    tx = await request.begin()
     known = await projections.parties(tx, contract_id) or await payment_rows.parties(tx, contract_id)
-    reader = read.actor.id
+    reader = request.actor.id
     if known is None:
         raise not_found()
     if reader not in (known["client_id"], known["freelancer_id"]):
-        if not await may_read_for_dispute(tx, DISPUTE_READERS, contract_id, read.actor):
+        if not await may_read_for_dispute(tx, DISPUTE_READERS, contract_id, request.actor):
             raise not_found()
         await audited(log, "ledger.read", contract_id, "assigned to a dispute of the contract")
-    return read.reply(await ledger_view(tx, contract_id, known["currency"]))
+    return request.reply(await ledger_view(tx, contract_id, known["currency"]))
 
 
 async def ledger_view(tx: Transaction, contract_id: str, currency: str) -> LedgerView:
@@ -93,18 +94,18 @@ def _entry(lines: Sequence[Posted]) -> LedgerEntryView:
     summary="What would reach the freelancer",
     openapi_extra=MATCH_UNUSED,
 )
-async def quote(body: QuoteRequest, work: Change) -> Response:
+async def quote(body: QuoteRequest, request: WriteRequest) -> Response:
     """The fee on a price, before anyone agrees to it."""
-    if body.currency not in settings_of(work).settlement_currencies:
+    if body.currency not in settings_of(request).settlement_currencies:
         raise invalid("/currency", "not_allowed", "This currency is not one we settle in.")
     if not is_allowed(Money(body.amount, body.currency)):
         raise invalid("/amount", "out_of_range", "This amount cannot be charged in that currency.")
-    tx = await work.begin()
+    tx = await request.begin()
     policy = await projections.fee_policy(tx)
     if policy is None:
         raise unavailable("The fees are not known here yet.", 2)
     fee = fee_of(body.amount, policy["bps"], int(policy["fixed"].get(body.currency, 0)), body.currency)
-    return await work.reply(
+    return await request.reply(
         QuoteView(
             amount=MoneyView(amount=body.amount, currency=body.currency),
             fee=MoneyView(amount=fee, currency=body.currency),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from skillscoop_chassis.http.dependencies import MoneyWriteRequest, PageQuery, ReadRequest, WriteRequest
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.models import Flag
 from skillscoop_chassis.http.paging import Page, keyset, page
@@ -12,8 +13,8 @@ from skillscoop_chassis.http.problems import conflict, invalid, not_found, regis
 from sqlalchemy import RowMapping
 from starlette.responses import Response
 
-from skillscoop_payments.api.doors import Change, MoneyChange, Paging, Read, note, office_of
-from skillscoop_payments.api.shapes import AccountSums, AlertView, OperationView, RetryRequest, TrialBalanceView
+from skillscoop_payments.api.dependencies import dependencies_of, note
+from skillscoop_payments.api.schemas import AccountSums, AlertView, OperationView, RetryRequest, TrialBalanceView
 from skillscoop_payments.domain.errors import NothingToRetry, PayeeNotReady, RefundStillOut
 from skillscoop_payments.domain.operation import Kind
 from skillscoop_payments.repository import alerts, operations
@@ -63,30 +64,30 @@ def _age(text: str | None) -> timedelta | None:
 
 @router.get("/operations", response_model=Page[OperationView], summary="Operations at Stripe")
 async def list_operations(
-    read: Read,
-    params: Paging,
+    request: ReadRequest,
+    params: PageQuery,
     state: Annotated[OperationState | None, Query(description="How it stands")] = None,
     kind: Annotated[Kind | None, Query(description="What is asked of Stripe")] = None,
     older_than: Annotated[str | None, Query(max_length=16, description="2h, for example")] = None,
 ) -> Response:
     """Writes at Stripe, newest first."""
-    read.require_role("ops")
-    age, cursor = _age(older_than), read.cursor(params)
-    tx = await read.begin()
+    request.require_role("ops")
+    age, cursor = _age(older_than), request.cursor(params)
+    tx = await request.begin()
     statement = operations.for_operators(state, kind, tx.now() - age if age is not None else None)
     found = await tx.all(keyset(statement, STRIPE_OPERATIONS.c.created_at, STRIPE_OPERATIONS.c.id, cursor))
-    return read.reply(page(found, cursor, operation_view))
+    return request.reply(page(found, cursor, operation_view))
 
 
 @router.get("/operations/{operation_id}", response_model=OperationView, summary="One operation")
-async def get_operation(operation_id: str, read: Read) -> Response:
+async def get_operation(operation_id: str, request: ReadRequest) -> Response:
     """One write at Stripe."""
-    read.require_role("ops")
-    tx = await read.begin()
+    request.require_role("ops")
+    tx = await request.begin()
     row = await operations.one(tx, operation_id)
     if row is None:
         raise not_found()
-    return read.reply(operation_view(row))
+    return request.reply(operation_view(row))
 
 
 @router.post(
@@ -95,15 +96,15 @@ async def get_operation(operation_id: str, read: Read) -> Response:
     summary="Try an operation again now",
     openapi_extra=MATCH_UNUSED,
 )
-async def retry_operation(operation_id: str, body: RetryRequest, work: MoneyChange) -> Response:
+async def retry_operation(operation_id: str, body: RetryRequest, request: MoneyWriteRequest) -> Response:
     """One that waits is due at once, with its own key; a refund that was refused or broke is ordered anew."""
-    work.require_role("ops")
-    tx = await work.begin()
+    request.require_role("ops")
+    tx = await request.begin()
     row = await operations.one(tx, operation_id)
     if row is None:
         raise not_found()
     try:
-        await retrying.retry(tx, office_of(work), row)
+        await retrying.retry(tx, dependencies_of(request), row)
     except NothingToRetry as error:
         raise conflict(
             "operation_finished", "There is nothing to try again.", state=row["state"], allowed=[]
@@ -112,25 +113,25 @@ async def retry_operation(operation_id: str, body: RetryRequest, work: MoneyChan
         raise conflict("refund_still_out", "The refund has not come back yet.", state=row["state"]) from error
     except PayeeNotReady as error:
         raise conflict("payee_not_ready", "The payee cannot receive money now.", state=row["state"]) from error
-    await note(work, tx, "operation.retry", operation_id, body.reason)
+    await note(request, tx, "operation.retry", operation_id, body.reason)
     row = await operations.one(tx, operation_id)
     assert row is not None, "operations are never deleted"
-    return await work.reply(operation_view(row))
+    return await request.reply(operation_view(row))
 
 
 @router.get("/alerts", response_model=Page[AlertView], summary="What only a person can decide")
 async def list_alerts(
-    read: Read,
-    params: Paging,
+    request: ReadRequest,
+    params: PageQuery,
     resolved: Annotated[Flag, Query(description="Those that were dealt with instead of the open ones")] = False,
 ) -> Response:
     """What happened to money that the service does not decide about by itself, newest first."""
-    read.require_role("ops")
-    cursor = read.cursor(params)
-    tx = await read.begin()
+    request.require_role("ops")
+    cursor = request.cursor(params)
+    tx = await request.begin()
     statement = alerts.for_operators(resolved)
     found = await tx.all(keyset(statement, OPERATOR_ALERTS.c.created_at, OPERATOR_ALERTS.c.id, cursor))
-    return read.reply(page(found, cursor, alert_view))
+    return request.reply(page(found, cursor, alert_view))
 
 
 @router.post(
@@ -139,19 +140,19 @@ async def list_alerts(
     summary="An alert was dealt with",
     openapi_extra=MATCH_UNUSED,
 )
-async def resolve_alert(alert_id: str, body: RetryRequest, work: Change) -> Response:
+async def resolve_alert(alert_id: str, body: RetryRequest, request: WriteRequest) -> Response:
     """It no longer waits for anybody; money that it held moves on. Resolved twice, it stays as it was."""
-    work.require_role("ops")
-    tx = await work.begin()
+    request.require_role("ops")
+    tx = await request.begin()
     if await alerts.one(tx, alert_id) is None:
         raise not_found()
     resolved = await alerts.resolve(tx, alert_id)
     row = await alerts.one(tx, alert_id)
     assert row is not None, "alerts are never deleted"
     if resolved:
-        await note(work, tx, "alert.resolve", alert_id, body.reason)
-        await reviewing.resolved(tx, office_of(work), row)
-    return await work.reply(alert_view(row))
+        await note(request, tx, "alert.resolve", alert_id, body.reason)
+        await reviewing.resolved(tx, dependencies_of(request), row)
+    return await request.reply(alert_view(row))
 
 
 def alert_view(row: RowMapping) -> AlertView:
@@ -160,17 +161,17 @@ def alert_view(row: RowMapping) -> AlertView:
 
 
 @router.get("/ledger", response_model=TrialBalanceView, summary="The platform's books")
-async def get_trial_balance(read: Read) -> Response:
+async def get_trial_balance(request: ReadRequest) -> Response:
     """Debits and credits of every kind of account. They are equal in each currency, or something is broken."""
-    read.require_role("ops")
-    tx = await read.begin()
+    request.require_role("ops")
+    tx = await request.begin()
     rows = await ledger_rows.trial_balance(tx)
     debits: dict[str, int] = {}
     credits: dict[str, int] = {}
     for row in rows:
         debits[row["currency"]] = debits.get(row["currency"], 0) + int(row["debits"])
         credits[row["currency"]] = credits.get(row["currency"], 0) + int(row["credits"])
-    return read.reply(
+    return request.reply(
         TrialBalanceView(
             debits=debits,
             credits=credits,

@@ -3,15 +3,16 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from skillscoop_chassis.http.dependencies import PageQuery, ReadRequest
 from skillscoop_chassis.http.models import MoneyView, NextMove, Warning
 from skillscoop_chassis.http.paging import Page, page
 from skillscoop_chassis.http.problems import not_found
 from sqlalchemy import RowMapping
 from starlette.responses import HTMLResponse, Response
 
-from skillscoop_payments.api.doors import Paging, Read, settings_of
-from skillscoop_payments.api.shapes import FailureView, PaymentView
-from skillscoop_payments.domain.payment import next_moves
+from skillscoop_payments.api.dependencies import settings_of
+from skillscoop_payments.api.schemas import FailureView, PaymentView
+from skillscoop_payments.domain.payment import available_actions
 from skillscoop_payments.repository import payments as rows
 
 router = APIRouter(tags=["payments"])
@@ -33,7 +34,7 @@ def payment_view(row: RowMapping, reader: str, publishable_key: str) -> PaymentV
         state=payment.state,
         amount=MoneyView(amount=payment.about.amount, currency=payment.about.currency),
         failure=FailureView(code=declined.code, message=declined.message) if declined else None,
-        next=[NextMove(action=action, actor=actor) for action, actor in next_moves(payment)],
+        next=[NextMove(action=action, actor=actor) for action, actor in available_actions(payment)],
         warnings=[Warning(code="under_review")] if payment.under_review else [],
         checkout_url=payment.checkout_url if paying else None,
         client_secret=payment.secret if paying else None,
@@ -50,35 +51,35 @@ def _for_party(row: RowMapping | None, reader: str) -> RowMapping:
 @router.get(
     "/v1/milestones/{milestone_id}/payment", response_model=PaymentView, summary="The current payment of a milestone"
 )
-async def get_milestone_payment(milestone_id: str, read: Read) -> Response:
+async def get_milestone_payment(milestone_id: str, request: ReadRequest) -> Response:
     """The newest try to fund the milestone; 404 until there was one."""
-    tx = await read.begin()
-    row = _for_party(await rows.latest_of_milestone(tx, milestone_id), read.actor.id)
-    view = payment_view(row, read.actor.id, settings_of(read).stripe_publishable_key)
-    return read.reply(view, version=view.version)
+    tx = await request.begin()
+    row = _for_party(await rows.latest_of_milestone(tx, milestone_id), request.actor.id)
+    view = payment_view(row, request.actor.id, settings_of(request).stripe_publishable_key)
+    return request.reply(view, version=view.version)
 
 
 @router.get("/v1/payments", response_model=Page[PaymentView], summary="My payments")
 async def list_payments(
-    read: Read,
-    params: Paging,
+    request: ReadRequest,
+    params: PageQuery,
     contract_id: Annotated[str | None, Query(max_length=64, description="Only those of this contract")] = None,
 ) -> Response:
     """Payments the caller is a party of, newest first."""
-    cursor, reader = read.cursor(params), read.actor.id
-    tx = await read.begin()
+    cursor, reader = request.cursor(params), request.actor.id
+    tx = await request.begin()
     found = await tx.all(rows.of_person(reader, contract_id, cursor))
-    key = settings_of(read).stripe_publishable_key
-    return read.reply(page(found, cursor, lambda row: payment_view(row, reader, key)))
+    key = settings_of(request).stripe_publishable_key
+    return request.reply(page(found, cursor, lambda row: payment_view(row, reader, key)))
 
 
 @router.get("/v1/payments/{payment_id}", response_model=PaymentView, summary="One payment")
-async def get_payment(payment_id: str, read: Read) -> Response:
+async def get_payment(payment_id: str, request: ReadRequest) -> Response:
     """One payment of the caller's."""
-    tx = await read.begin()
-    row = _for_party(await rows.one(tx, payment_id), read.actor.id)
-    view = payment_view(row, read.actor.id, settings_of(read).stripe_publishable_key)
-    return read.reply(view, version=view.version)
+    tx = await request.begin()
+    row = _for_party(await rows.one(tx, payment_id), request.actor.id)
+    view = payment_view(row, request.actor.id, settings_of(request).stripe_publishable_key)
+    return request.reply(view, version=view.version)
 
 
 @router.get("/v1/returned", response_class=HTMLResponse, summary="Back from Stripe's page")

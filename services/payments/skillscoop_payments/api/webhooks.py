@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 from pydantic import SecretStr
+from skillscoop_chassis.http.dependencies import WriteRequest
 from skillscoop_chassis.http.match import MATCH_UNUSED
 from skillscoop_chassis.http.problems import Problem, documented, register_codes
 from starlette.responses import Response
 
-from skillscoop_payments.adapters.stripe_events import Endpoint, Notice, WebhookRefused, read, verify
-from skillscoop_payments.api.doors import Change, office_of, settings_of
+from skillscoop_payments.adapters.stripe_events import Endpoint, ProviderEvent, WebhookRefused, read, verify
+from skillscoop_payments.api.dependencies import dependencies_of, settings_of
 from skillscoop_payments.repository import operations
 
 LOG = logging.getLogger(__name__)
@@ -28,33 +29,33 @@ register_codes(
 )
 
 
-async def _keep(work: Change, endpoint: Endpoint, secrets: Sequence[SecretStr]) -> Response:
+async def _keep(request: WriteRequest, endpoint: Endpoint, secrets: Sequence[SecretStr]) -> Response:
     """Verify, insert once, commit, 200. A delivery that is refused leaves nothing behind."""
-    settings, office = settings_of(work), office_of(work)
+    settings, deps = settings_of(request), dependencies_of(request)
     try:
         verify(
-            work.body,
-            work.request.headers.get("stripe-signature", ""),
+            request.body,
+            request.request.headers.get("stripe-signature", ""),
             [secret.get_secret_value() for secret in secrets],
-            work.service.clocks.wall(),
+            request.service.clocks.wall(),
         )
-        notice: Notice = read(work.body, endpoint, live=settings.live)
+        provider_event: ProviderEvent = read(request.body, endpoint, live=settings.live)
     except WebhookRefused as error:
-        work.count_refusal()
+        request.count_refusal()
         LOG.warning("a webhook at %s was refused: %s", endpoint, error)
         raise Problem("webhook_refused", "This delivery is not accepted.") from error
-    tx = await work.begin(replay=False)
-    await operations.notice(
+    tx = await request.begin(replay=False)
+    await operations.keep_provider_event(
         tx,
         origin=endpoint,
-        event_id=notice.event_id,
-        type=notice.type,
-        subject=notice.subject,
-        subject_ref=notice.ref,
-        payload=notice.payload,
+        event_id=provider_event.event_id,
+        type=provider_event.type,
+        subject=provider_event.subject,
+        subject_ref=provider_event.ref,
+        payload=provider_event.payload,
     )
-    tx.after_commit(office.look)
-    return await work.reply(RECEIVED)
+    tx.after_commit(deps.poll)
+    return await request.reply(RECEIVED)
 
 
 @router.post(
@@ -63,9 +64,9 @@ async def _keep(work: Change, endpoint: Endpoint, secrets: Sequence[SecretStr]) 
     summary="Stripe's events about the platform",
     openapi_extra=MATCH_UNUSED,
 )
-async def receive_platform_event(work: Change) -> Response:
+async def receive_platform_event(request: WriteRequest) -> Response:
     """Snapshot events of our own objects."""
-    return await _keep(work, "platform", settings_of(work).stripe_webhook_secrets)
+    return await _keep(request, "platform", settings_of(request).stripe_webhook_secrets)
 
 
 @router.post(
@@ -74,10 +75,10 @@ async def receive_platform_event(work: Change) -> Response:
     summary="Stripe's events about freelancers' accounts",
     openapi_extra=MATCH_UNUSED,
 )
-async def receive_connect_event(work: Change) -> Response:
+async def receive_connect_event(request: WriteRequest) -> Response:
     """Snapshot events of connected accounts."""
-    settings = settings_of(work)
-    return await _keep(work, "connect", settings.stripe_connect_webhook_secrets or settings.stripe_webhook_secrets)
+    settings = settings_of(request)
+    return await _keep(request, "connect", settings.stripe_connect_webhook_secrets or settings.stripe_webhook_secrets)
 
 
 @router.post(
@@ -86,7 +87,7 @@ async def receive_connect_event(work: Change) -> Response:
     summary="Stripe's thin events",
     openapi_extra=MATCH_UNUSED,
 )
-async def receive_thin_event(work: Change) -> Response:
+async def receive_thin_event(request: WriteRequest) -> Response:
     """Thin events: they name an account, and we ask how it is."""
-    settings = settings_of(work)
-    return await _keep(work, "thin", settings.stripe_thin_webhook_secrets or settings.stripe_webhook_secrets)
+    settings = settings_of(request)
+    return await _keep(request, "thin", settings.stripe_thin_webhook_secrets or settings.stripe_webhook_secrets)

@@ -41,7 +41,7 @@ class RefundStillOut(PaymentsError):
     """A refund broke, and its money has not come back to our balance yet."""
 
 
-class IllegalMove(PaymentsError):
+class IllegalTransition(PaymentsError):
     """A fact that cannot happen in this state: a mistake of ours, never of a caller. Names both."""
 
     def __init__(self, fact: str, state: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from skillscoop_payments.domain.observations import Failure, Seen
+from skillscoop_payments.domain.snapshots import Failure, Snapshot
 
 Kind = Literal[
     "create_intent", "create_checkout", "close_payment", "create_transfer", "create_refund", "create_recipient"
@@ -100,17 +100,17 @@ def next_step(operation: Operation, wall: datetime, *, wanted: bool = True) -> S
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The object exists; this is how it looks."""
+    """The object exists; this is its snapshot."""
 
-    seen: Seen
+    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A definitive no. `seen` is what exists all the same: a declined payment, for example."""
+    """A definitive no. `snapshot` is what exists all the same: a declined payment, for example."""
 
     failure: Failure
-    seen: Seen | None = None
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)

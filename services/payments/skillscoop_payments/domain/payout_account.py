@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from skillscoop_payments.domain.observations import AccountSeen, Capability
+from skillscoop_payments.domain.snapshots import AccountSnapshot, Capability
 
 State = Literal["none", "onboarding", "active", "restricted", "rejected"]
 
 # (state, what the provider says of the ability to receive) -> state. Never active before: whatever is missing is
 # onboarding; active before: whatever is missing is a restriction.
-AFTER_LOOK: Mapping[tuple[State, Capability], State] = MappingProxyType(
+AFTER_SNAPSHOT: Mapping[tuple[State, Capability], State] = MappingProxyType(
     {
         **{(state, "active"): "active" for state in ("none", "onboarding", "active", "restricted", "rejected")},
         **{(state, "rejected"): "rejected" for state in ("none", "onboarding", "active", "restricted", "rejected")},
@@ -65,12 +65,12 @@ class Changed:
 Fact = Learnt | Changed
 
 
-def look(account: PayoutAccount, seen: AccountSeen) -> list[Fact]:
-    """What the provider's present account means. Seen twice it means nothing new."""
+def observe(account: PayoutAccount, snapshot: AccountSnapshot) -> list[Fact]:
+    """What the provider's present account means. Observed twice it means nothing new."""
     facts: list[Fact] = []
-    if (account.account_ref, account.requirements) != (seen.ref, seen.requirements):
-        facts.append(Learnt(seen.ref, seen.requirements))
-    state = AFTER_LOOK[account.state, seen.capability]
+    if (account.account_ref, account.requirements) != (snapshot.ref, snapshot.requirements):
+        facts.append(Learnt(snapshot.ref, snapshot.requirements))
+    state = AFTER_SNAPSHOT[account.state, snapshot.capability]
     if state != account.state:
         facts.append(Changed(state))
     return facts
@@ -93,6 +93,6 @@ def apply_all(account: PayoutAccount, facts: list[Fact]) -> PayoutAccount:
     return account
 
 
-def next_moves(account: PayoutAccount) -> list[tuple[str, str]]:
-    """Open moves as (action, actor)."""
+def available_actions(account: PayoutAccount) -> list[tuple[str, str]]:
+    """Available actions as (action, actor)."""
     return [] if account.state in ("active", "rejected") else [("onboarding_link", "freelancer")]

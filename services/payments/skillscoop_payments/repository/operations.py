@@ -1,4 +1,4 @@
-"""Operations at the provider, and notices of what to look at there."""
+"""Operations at the provider, and events of the provider, each of which leads to a poll."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 
 from skillscoop_payments.domain.operation import Kind, Operation, key
-from skillscoop_payments.tables import PAYMENTS, PROVIDER_NOTICES, STRIPE_OPERATIONS
+from skillscoop_payments.tables import PAYMENTS, PROVIDER_EVENTS, STRIPE_OPERATIONS
 
 CONTACT = "contact_email"
 _T = STRIPE_OPERATIONS.c
@@ -206,11 +206,11 @@ def for_operators(state: str | None, kind: str | None, older_than: datetime | No
     return statement if older_than is None else statement.where(_T.created_at < older_than)
 
 
-_NOTICE = {
-    "postgresql": postgresql.insert(PROVIDER_NOTICES).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(PROVIDER_NOTICES).on_conflict_do_nothing(),
+_EVENT = {
+    "postgresql": postgresql.insert(PROVIDER_EVENTS).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(PROVIDER_EVENTS).on_conflict_do_nothing(),
 }
-_N = PROVIDER_NOTICES.c
+_E = PROVIDER_EVENTS.c
 
 
 def _again(insert: Any) -> Any:
@@ -218,14 +218,14 @@ def _again(insert: Any) -> Any:
     return insert.on_conflict_do_update(index_elements=["origin", "event_id"], set_={**now, "attempts": 0})
 
 
-_NOTICE_AGAIN = {
-    "postgresql": _again(postgresql.insert(PROVIDER_NOTICES)),
-    "sqlite": _again(sqlite.insert(PROVIDER_NOTICES)),
+_POLL_ONCE_MORE = {
+    "postgresql": _again(postgresql.insert(PROVIDER_EVENTS)),
+    "sqlite": _again(sqlite.insert(PROVIDER_EVENTS)),
 }
-_NOTICE_UPDATE = update(PROVIDER_NOTICES).where(_N.id == bindparam("row_id"))
+_EVENT_UPDATE = update(PROVIDER_EVENTS).where(_E.id == bindparam("row_id"))
 
 
-async def notice(
+async def keep_provider_event(
     tx: Transaction,
     *,
     origin: str,
@@ -236,10 +236,10 @@ async def notice(
     payload: Mapping[str, Any] | None = None,
     after: timedelta = timedelta(0),
 ) -> None:
-    """Keep a notice once per origin and event. Without a reference there is nothing to look at: it is only kept."""
+    """Keep an event once per origin and id. Without a reference there is nothing to poll: it is only kept."""
     wall = tx.wall()
     tx.write(
-        _NOTICE[tx.dialect],
+        _EVENT[tx.dialect],
         {
             "id": new_message_id(),
             "origin": origin,
@@ -255,8 +255,8 @@ async def notice(
     )
 
 
-async def notice_again(tx: Transaction, *, origin: str, subject: str, subject_ref: str) -> None:
-    """Have an object looked at now, by the one notice this origin has for it, however often that is asked for."""
+async def poll_once_more(tx: Transaction, *, origin: str, subject: str, subject_ref: str) -> None:
+    """Have an object polled now, by the one row this origin has for it, however often that is asked for."""
     wall = tx.wall()
     new = {
         "id": new_message_id(),
@@ -269,26 +269,26 @@ async def notice_again(tx: Transaction, *, origin: str, subject: str, subject_re
         "due_at": wall,
         "created_at": wall,
     }
-    tx.write(_NOTICE_AGAIN[tx.dialect], new)
+    tx.write(_POLL_ONCE_MORE[tx.dialect], new)
 
 
 async def declines(tx: Transaction, intent_ref: str) -> int:
     """How many cards the provider told us it declined for this payment."""
-    of_payment = (_N.type == "payment_intent.payment_failed", _N.subject_ref == intent_ref)
-    row = await tx.first(select(func.count().label("count")).select_from(PROVIDER_NOTICES).where(*of_payment))
+    of_payment = (_E.type == "payment_intent.payment_failed", _E.subject_ref == intent_ref)
+    row = await tx.first(select(func.count().label("count")).select_from(PROVIDER_EVENTS).where(*of_payment))
     return int(row["count"]) if row else 0
 
 
-async def write_notice(tx: Transaction, notice_id: str, **values: Any) -> None:
-    """Write a notice's next state; its lease is the executor's to give back."""
-    tx.write(_NOTICE_UPDATE, {"row_id": notice_id, **values})
+async def write_provider_event(tx: Transaction, row_id: str, **values: Any) -> None:
+    """Write an event's next state; its lease is the executor's to give back."""
+    tx.write(_EVENT_UPDATE, {"row_id": row_id, **values})
 
 
 async def empty_payloads(tx: Transaction, before: datetime) -> int:
     """Forget what webhooks carried before `before`: it may hold people's data, and nothing needs it any more."""
     result = await tx.execute(
-        update(PROVIDER_NOTICES)
-        .where(_N.created_at < before, _N.payload.is_not(None), _N.state != "pending")
+        update(PROVIDER_EVENTS)
+        .where(_E.created_at < before, _E.payload.is_not(None), _E.state != "pending")
         .values(payload=None)
     )
     return result.rowcount

@@ -10,8 +10,8 @@ from skillscoop_messages.database import Transaction
 from sqlalchemy import RowMapping, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from skillscoop_payments.domain.observations import Booking, Failure
 from skillscoop_payments.domain.payment import DEAD, OPEN, About, Payment
+from skillscoop_payments.domain.snapshots import Booking, Failure
 from skillscoop_payments.tables import PAYMENTS
 
 _T = PAYMENTS.c
@@ -146,7 +146,7 @@ def _new(tx: Transaction, payment: Payment, trace_context: TraceContext) -> dict
 
 
 async def save(tx: Transaction, payment: Payment, look_at: datetime | None) -> None:
-    """Write a changed payment. `look_at` is when to look at the provider again (wall time), None for never."""
+    """Write a changed payment. `look_at` is when to poll the provider again (wall time), None for never."""
     tx.write(_UPDATE, {"row_id": payment.id, **_moving(payment), "look_at": look_at, "updated_at": tx.now()})
 
 
@@ -173,7 +173,7 @@ async def one(tx: Transaction, payment_id: str) -> RowMapping | None:
 
 
 async def nothing_outstanding(tx: Transaction, intent_ref: str) -> bool:
-    """Whether the payment with this reference is paid and booked, so that a look cannot tell anything new."""
+    """Whether the payment with this reference is paid and booked, so that a poll cannot tell anything new."""
     row = await tx.first(_OUTSTANDING, {"value": intent_ref})
     return row is not None and row["booking_ref"] is not None
 

@@ -85,7 +85,7 @@ async def insert(tx: Transaction, settlement: Settlement, trace_context: TraceCo
 
 
 async def save(tx: Transaction, settlement: Settlement, look_at: datetime | None) -> None:
-    """Write a changed settlement. `look_at` is when to look at its refund again (wall time), None for never."""
+    """Write a changed settlement. `look_at` is when to poll its refund again (wall time), None for never."""
     await tx.execute(
         _UPDATE, {"row_id": settlement.id, **_moving(settlement), "look_at": look_at, "updated_at": tx.now()}
     )

@@ -1,4 +1,4 @@
-"""What has to be looked at again because nobody may ever tell us about it."""
+"""What has to be polled again because nobody may ever tell us about it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,10 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from skillscoop_payments.tables import SWEEPS
 
-LONGEST_LOOK = timedelta(minutes=30)
+LONGEST_POLL_WAIT = timedelta(minutes=30)
 
 
-async def due_for_a_look(tx: Transaction, table: Any, limit: int) -> Sequence[RowMapping]:
+async def due_for_polling(tx: Transaction, table: Any, limit: int) -> Sequence[RowMapping]:
     """Rows of `table` (payments, settlements or payout accounts) whose `look_at` has passed, locked, others skipped."""
     return await tx.all(
         select(table)
@@ -24,9 +24,9 @@ async def due_for_a_look(tx: Transaction, table: Any, limit: int) -> Sequence[Ro
     )
 
 
-async def looked(tx: Transaction, table: Any, row: RowMapping, first: timedelta) -> None:
-    """A look is under way; the next one comes twice as late as this one did."""
-    wait = min(first * (1 << min(row["looks"], 12)), max(first, LONGEST_LOOK))
+async def polled(tx: Transaction, table: Any, row: RowMapping, first: timedelta) -> None:
+    """A poll is under way; the next one comes twice as late as this one did."""
+    wait = min(first * (1 << min(row["looks"], 12)), max(first, LONGEST_POLL_WAIT))
     await tx.execute(
         update(table).where(table.c.id == row["id"]).values(look_at=tx.wall() + wait, looks=row["looks"] + 1)
     )
@@ -46,5 +46,5 @@ async def has_read(tx: Transaction, name: str, until: datetime) -> None:
 
 
 async def anything_due(tx: Transaction, table: Any) -> bool:
-    """Whether a look is due at all; cheap enough to be asked every second."""
+    """Whether a poll is due at all; cheap enough to be asked every second."""
     return await tx.first(select(table.c.id).where(table.c.look_at <= tx.wall()).limit(1)) is not None

@@ -19,14 +19,14 @@ from sqlalchemy import RowMapping
 from skillscoop_payments.domain import ledger
 from skillscoop_payments.domain import payment as payments
 from skillscoop_payments.domain.errors import NotHeld
-from skillscoop_payments.domain.observations import Failure, PaymentSeen
 from skillscoop_payments.domain.payment import OPEN, PAID, About, Kind, Payment
+from skillscoop_payments.domain.snapshots import Failure, PaymentSnapshot
 from skillscoop_payments.publish import payment_event
 from skillscoop_payments.repository import alerts, operations
 from skillscoop_payments.repository import ledger as ledger_rows
 from skillscoop_payments.repository import payments as payment_rows
-from skillscoop_payments.usecases import operating, settling
-from skillscoop_payments.usecases.office import Office, telling
+from skillscoop_payments.usecases import preparing_calls, settling
+from skillscoop_payments.usecases.dependencies import Dependencies, in_trace
 
 LOG = logging.getLogger(__name__)
 KINDS: dict[str, Kind] = {"checkout": "checkout", "payment_intent": "payment_intent"}
@@ -46,7 +46,7 @@ def _about(event: MilestoneFundingRequested | MilestoneFundingCanceled) -> About
     )
 
 
-async def request(tx: Transaction, office: Office, event: MilestoneFundingRequested) -> None:
+async def request(tx: Transaction, deps: Dependencies, event: MilestoneFundingRequested) -> None:
     """Create the payment of a funding. A funding that is known already, canceled ones too, is left as it is."""
     kind = KINDS.get(event.method, "method")
     payment = Payment(
@@ -57,12 +57,12 @@ async def request(tx: Transaction, office: Office, event: MilestoneFundingReques
         method=event.method if kind == "method" else None,
         return_url=event.return_url,
     )
-    told = current_trace()
-    payment_rows.insert_if_new(tx, payment, told)
-    await operating.create_payment(tx, office, payment, told)
+    trace = current_trace()
+    payment_rows.insert_if_new(tx, payment, trace)
+    await preparing_calls.create_payment(tx, deps, payment, trace)
 
 
-async def cancel(tx: Transaction, office: Office, event: MilestoneFundingCanceled) -> None:
+async def cancel(tx: Transaction, deps: Dependencies, event: MilestoneFundingCanceled) -> None:
     """End a funding; its answer is held, canceled or failed, exactly one of them, and the same whenever asked.
 
     A cancel that comes before its request leaves a canceled payment behind, on which the request then finds nothing
@@ -80,10 +80,10 @@ async def cancel(tx: Transaction, office: Office, event: MilestoneFundingCancele
         assert row is not None, "somebody else has just inserted it"
     payment = payment_rows.to_payment(row)
     untouched = payment.state == "created" and await operations.drop_untouched(tx, payment.id)
-    await _record(tx, office, row, payment, payments.cancel(payment, event.reason, untouched=untouched))
+    await _record(tx, deps, row, payment, payments.cancel(payment, event.reason, untouched=untouched))
 
 
-async def refuse(tx: Transaction, office: Office, event: MilestonePaymentRefused) -> None:
+async def refuse(tx: Transaction, deps: Dependencies, event: MilestonePaymentRefused) -> None:
     """Nobody wants this money: it goes back. Raises NotYet or Permanent where there is none to give back."""
     row = await payment_rows.locked(tx, "id", event.payment_id)
     if row is None:
@@ -93,40 +93,42 @@ async def refuse(tx: Transaction, office: Office, event: MilestonePaymentRefused
         facts = payments.refuse(payment, event.reason)
     except NotHeld as error:
         raise Permanent(str(error)) from error
-    after = await _record(tx, office, row, payment, facts)
+    after = await _record(tx, deps, row, payment, facts)
     if facts:
         if payment.booking is not None:
             # Booked by its gross amount, so that suspense ends at zero whatever was paid.
             journal = ledger.refuse(payment.id, payment.about.currency, payment.about.milestone_id, payment.paid)
             await ledger_rows.post(tx, [journal], payment.about, payment.id)
-        await settling.give_back(tx, office, after)
+        await settling.give_back(tx, deps, after)
 
 
-async def seen(tx: Transaction, office: Office, row: RowMapping, look: PaymentSeen) -> None:
+async def observed(tx: Transaction, deps: Dependencies, row: RowMapping, snapshot: PaymentSnapshot) -> None:
     """Apply what the provider says, whoever asked. `row` is the locked one of the payment the object was made for."""
     payment = payment_rows.to_payment(row)
-    if payments.is_second(payment, look):
-        await _second_seen(tx, office, row, payment, look)
+    if payments.is_second(payment, snapshot):
+        await _second_observed(tx, deps, row, payment, snapshot)
         return
-    if payments.another_object(payment, look):
-        ref = look.checkout_ref or look.intent_ref
+    if payments.another_object(payment, snapshot):
+        ref = snapshot.checkout_ref or snapshot.intent_ref
         await alerts.raise_alert(tx, "second_payment", str(ref), f"paid for {payment.id}, which was over", payment.id)
-    facts = payments.look(payment, look)
-    if look.failure is not None and look.intent_ref is not None:
-        declines = await operations.declines(tx, look.intent_ref)
-        facts += payments.enough_declines(payment, declines, office.declines)
-    await _record(tx, office, row, payment, facts)
+    facts = payments.observe(payment, snapshot)
+    if snapshot.failure is not None and snapshot.intent_ref is not None:
+        declines = await operations.declines(tx, snapshot.intent_ref)
+        facts += payments.enough_declines(payment, declines, deps.declines)
+    await _record(tx, deps, row, payment, facts)
 
 
-async def _second_seen(tx: Transaction, office: Office, row: RowMapping, payment: Payment, look: PaymentSeen) -> None:
+async def _second_observed(
+    tx: Transaction, deps: Dependencies, row: RowMapping, payment: Payment, snapshot: PaymentSnapshot
+) -> None:
     """A second object for the same payment: it gets a payment of its own, which is closed or given back."""
-    ref = look.checkout_ref or look.intent_ref
+    ref = snapshot.checkout_ref or snapshot.intent_ref
     assert ref is not None, "what is there has a reference"
     known = None
-    for column, value in (("checkout_ref", look.checkout_ref), ("intent_ref", look.intent_ref)):
+    for column, value in (("checkout_ref", snapshot.checkout_ref), ("intent_ref", snapshot.intent_ref)):
         if known is None and value is not None:
             known = await payment_rows.locked(tx, column, value)
-    if known is None and look.status == "dead":
+    if known is None and snapshot.status == "dead":
         return
     if known is None:
         second = payments.second(payment, new_id("pay"), ref)
@@ -135,51 +137,51 @@ async def _second_seen(tx: Transaction, office: Office, row: RowMapping, payment
         await alerts.raise_alert(tx, "second_payment", ref, f"made twice for payment {payment.id}", payment.id)
     assert known is not None, "inserted just now, or found"
     before = payment_rows.to_payment(known)
-    facts = payments.look(before, look)
-    after = await _record(tx, office, known, before, facts)
+    facts = payments.observe(before, snapshot)
+    after = await _record(tx, deps, known, before, facts)
     if any(isinstance(fact, payments.Refused) for fact in facts):
-        await settling.give_back(tx, office, after)
+        await settling.give_back(tx, deps, after)
 
 
-async def rejected(tx: Transaction, office: Office, payment_id: str, failure: Failure) -> None:
+async def rejected(tx: Transaction, deps: Dependencies, payment_id: str, failure: Failure) -> None:
     """The provider refused to create the payment."""
     row = await payment_rows.locked(tx, "id", payment_id)
     assert row is not None, "an operation has its payment"
     payment = payment_rows.to_payment(row)
-    await _record(tx, office, row, payment, payments.reject(payment, failure))
+    await _record(tx, deps, row, payment, payments.reject(payment, failure))
 
 
-async def never_made(tx: Transaction, office: Office, payment_id: str) -> bool:
+async def never_made(tx: Transaction, deps: Dependencies, payment_id: str) -> bool:
     """Surely nothing was made at the provider: whether the payment is over with that, because a cancel is wanted."""
     row = await payment_rows.locked(tx, "id", payment_id)
     assert row is not None, "an operation has its payment"
     payment = payment_rows.to_payment(row)
     facts = payments.never_made(payment)
-    await _record(tx, office, row, payment, facts)
+    await _record(tx, deps, row, payment, facts)
     return bool(facts)
 
 
 async def _record(
-    tx: Transaction, office: Office, row: RowMapping, before: Payment, facts: list[payments.Fact]
+    tx: Transaction, deps: Dependencies, row: RowMapping, before: Payment, facts: list[payments.Fact]
 ) -> Payment:
-    """Save, book and tell what happened to a payment, and place the orders that follow."""
+    """Save, book and tell what happened to a payment, and prepare the calls that follow."""
     after = before
     for fact in facts:
         after = payments.apply(after, fact)
-        # A repeated answer belongs to the story of who asks now; everything else to the story of the funding.
+        # A repeated answer belongs to the trace of who asks now; everything else to the trace of the funding.
         if isinstance(fact, payments.AnswerRepeated):
             _tell(tx, after, fact)
         else:
-            with telling(payment_rows.trace_of(row)):
+            with in_trace(payment_rows.trace_of(row)):
                 _tell(tx, after, fact)
     if after != before:
-        await payment_rows.save(tx, after, _look_at(tx, office, after))
+        await payment_rows.save(tx, after, _poll_at(tx, deps, after))
     if after.booked and not before.booked:
         await _book(tx, after)
         if after.state == "settling":
-            await settling.advance_payment(tx, office, after)
+            await settling.advance_payment(tx, deps, after)
     if payments.must_close(after) and not await operations.is_closing(tx, after.id):
-        await operating.close_payment(tx, office, after, payment_rows.trace_of(row))
+        await preparing_calls.close_payment(tx, deps, after, payment_rows.trace_of(row))
     return after
 
 
@@ -208,9 +210,9 @@ async def _book(tx: Transaction, payment: Payment) -> None:
     await ledger_rows.post(tx, [journal], about, payment.id)
 
 
-def _look_at(tx: Transaction, office: Office, payment: Payment) -> datetime | None:
-    """When to look unasked: soon while the books wait for it, later while somebody has to act, else never."""
+def _poll_at(tx: Transaction, deps: Dependencies, payment: Payment) -> datetime | None:
+    """When to poll: soon while the books wait for it, later while somebody has to act, else never."""
     if payment.state in PAID:
-        return None if payment.booked else tx.wall() + office.book_after
+        return None if payment.booked else tx.wall() + deps.book_after
     known = payment.intent_ref is not None or payment.checkout_ref is not None
-    return tx.wall() + office.look_after if payment.state in OPEN and known else None
+    return tx.wall() + deps.poll_after if payment.state in OPEN and known else None

@@ -11,23 +11,23 @@ from sqlalchemy import RowMapping
 
 from skillscoop_payments.domain import payout_account as accounts
 from skillscoop_payments.domain.errors import CountryIsSettled
-from skillscoop_payments.domain.observations import AccountSeen
 from skillscoop_payments.domain.operation import Done, Send, next_step
 from skillscoop_payments.domain.payout_account import PayoutAccount
+from skillscoop_payments.domain.snapshots import AccountSnapshot
 from skillscoop_payments.gateway import Gateway
 from skillscoop_payments.publish import account_event
 from skillscoop_payments.repository import accounts as account_rows
 from skillscoop_payments.repository import alerts, operations
 from skillscoop_payments.repository import payments as payment_rows
 from skillscoop_payments.repository import settlements as settlement_rows
-from skillscoop_payments.usecases import operating
-from skillscoop_payments.usecases.office import Office, telling
+from skillscoop_payments.usecases import preparing_calls
+from skillscoop_payments.usecases.dependencies import Dependencies, in_trace
 
 PAYEE_READY = "payments.pay_out_when_payee_is_ready"
 
 
 async def open_account(
-    tx: Transaction, office: Office, user_id: str, country: str | None, default: str, email: str | None = None
+    tx: Transaction, deps: Dependencies, user_id: str, country: str | None, default: str, email: str | None = None
 ) -> tuple[RowMapping, bool]:
     """The person's account, and whether it is new. `country` None is no wish: the one they have is right.
 
@@ -37,7 +37,7 @@ async def open_account(
     account = PayoutAccount(new_id("pac"), user_id, country or default)
     row = await account_rows.locked(tx, "user_id", user_id)
     if row is None and await account_rows.insert(tx, account, current_trace()):
-        await operating.create_recipient(tx, office, account, current_trace(), email)
+        await preparing_calls.create_recipient(tx, deps, account, current_trace(), email)
         return await _of_user(tx, user_id), True
     # Somebody faster may have inserted it meanwhile, with another wish than this one.
     row = row or await account_rows.locked(tx, "user_id", user_id)
@@ -47,7 +47,7 @@ async def open_account(
         known = account_rows.to_account(row)
         again = replace(known, country=country or known.country, requirements=(), version=known.version + 1)
         await account_rows.save(tx, again, None)
-        await operating.create_recipient(tx, office, again, current_trace(), email)
+        await preparing_calls.create_recipient(tx, deps, again, current_trace(), email)
         return await _of_user(tx, user_id), False
     if country is not None and country != row["country"]:
         raise CountryIsSettled(row["country"], row["state"], row["version"])
@@ -73,46 +73,46 @@ async def made_now(database: Database, gateway: Gateway, row: RowMapping | None)
         if next_step(operation, tx.wall()) != Send() or not await operations.begin_try(tx, operation.id):
             return None
     outcome = await gateway.send(operation)
-    return outcome.seen.ref if isinstance(outcome, Done) and isinstance(outcome.seen, AccountSeen) else None
+    return outcome.snapshot.ref if isinstance(outcome, Done) and isinstance(outcome.snapshot, AccountSnapshot) else None
 
 
-async def seen(tx: Transaction, office: Office, row: RowMapping, look: AccountSeen) -> None:
+async def observed(tx: Transaction, deps: Dependencies, row: RowMapping, snapshot: AccountSnapshot) -> None:
     """Apply what the provider says of an account, whoever asked. `row` is the account's, locked."""
     account = account_rows.to_account(row)
-    if account.account_ref not in (None, look.ref):
+    if account.account_ref not in (None, snapshot.ref):
         # Two were made for one person. Money goes where it went before; a person decides which one stays.
-        await alerts.raise_alert(tx, "second_account", look.ref, f"of {account.id}, which has another one", None)
+        await alerts.raise_alert(tx, "second_account", snapshot.ref, f"of {account.id}, which has another one", None)
         return
-    facts = accounts.look(account, look)
+    facts = accounts.observe(account, snapshot)
     for fact in facts:
         account = accounts.apply(account, fact)
         event = account_event(account, fact)
         if event is not None:
-            with telling(payment_rows.trace_of(row)):
+            with in_trace(payment_rows.trace_of(row)):
                 outbox.record(tx, event)
     if facts:
         fell = account.state == "restricted" and any(isinstance(fact, accounts.Changed) for fact in facts)
-        await account_rows.save(tx, account, _look_at(tx, office, account, fell=fell))
+        await account_rows.save(tx, account, _poll_at(tx, deps, account, fell=fell))
     if account.ready and any(isinstance(fact, accounts.Changed) for fact in facts):
-        await _pay_what_waited(tx, office, account)
+        await _pay_what_waited(tx, deps, account)
 
 
-async def doubt(tx: Transaction, office: Office, account_ref: str | None) -> bool:
+async def doubt(tx: Transaction, deps: Dependencies, account_ref: str | None) -> bool:
     """Stripe refused to send money there although we believed it could. Whether the account is closed for good.
 
-    If not, it is asked how it really is; by one notice, however often that happens.
+    If not, it is asked how it really is; by one row, however often that happens.
     """
     if account_ref is None:
         return False
     row = await account_rows.locked(tx, "account_ref", account_ref)
     if row is not None and row["state"] == "rejected":
         return True
-    await operations.notice_again(tx, origin="doubt", subject="account", subject_ref=account_ref)
-    tx.after_commit(office.look)
+    await operations.poll_once_more(tx, origin="doubt", subject="account", subject_ref=account_ref)
+    tx.after_commit(deps.poll)
     return False
 
 
-async def refused(tx: Transaction, office: Office, payout_account_id: str) -> None:
+async def refused(tx: Transaction, deps: Dependencies, payout_account_id: str) -> None:
     """The provider will not make this account: the person is told what is wrong with it, and may try again."""
     row = await account_rows.locked(tx, "id", payout_account_id)
     assert row is not None, "an operation has its account"
@@ -124,7 +124,7 @@ async def refused(tx: Transaction, office: Office, payout_account_id: str) -> No
     await account_rows.save(tx, changed, None)
 
 
-async def _pay_what_waited(tx: Transaction, office: Office, account: PayoutAccount) -> None:
+async def _pay_what_waited(tx: Transaction, deps: Dependencies, account: PayoutAccount) -> None:
     """Every settlement that waits for this payee goes on at once, each in a transaction of its own."""
     waiting = await settlement_rows.waiting_for_payee(tx, account.user_id)
     if not waiting:
@@ -132,15 +132,15 @@ async def _pay_what_waited(tx: Transaction, office: Office, account: PayoutAccou
     for payment_id in waiting:
         await scheduled.schedule(tx, PAYEE_READY, payment_id, tx.now())
     await operations.hurry(tx, waiting, "create_transfer")
-    tx.after_commit(office.nudge)
+    tx.after_commit(deps.nudge)
 
 
-def _look_at(tx: Transaction, office: Office, account: PayoutAccount, *, fell: bool) -> datetime | None:
-    """When to look unasked. Soon after a fall: of two looks at once the older one may have been written last."""
+def _poll_at(tx: Transaction, deps: Dependencies, account: PayoutAccount, *, fell: bool) -> datetime | None:
+    """When to poll. Soon after a fall: of two polls at once the older one may have been written last."""
     if fell and account.account_ref is not None:
-        return tx.wall() + office.book_after
+        return tx.wall() + deps.book_after
     if account.account_ref is None:
         return None
     # What is in order, or over, is asked about now and then too: its owner may close it, and nobody may tell us.
     settled = account.state in ("active", "rejected")
-    return tx.wall() + (office.recheck_after if settled else office.look_after)
+    return tx.wall() + (deps.recheck_after if settled else deps.poll_after)

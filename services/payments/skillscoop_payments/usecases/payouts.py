@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from skillscoop_messages.database import Database
 
 from skillscoop_payments.repository import alerts
-from skillscoop_payments.usecases.office import Office
+from skillscoop_payments.usecases.dependencies import Dependencies
 
 MANUAL = "manual"
 
 
 @dataclass
 class PayoutWatch:
-    """What was found at the last look; None before the first one."""
+    """What was found at the last poll; None before the first one."""
 
     interval: str | None = None
 
@@ -26,9 +26,9 @@ class PayoutWatch:
         return None if self.manual else f"payouts are {self.interval}: set them to manual at Stripe"
 
 
-async def check(database: Database, office: Office, watch: PayoutWatch) -> None:
-    """Look how payouts are set, and ask an operator while they are not manual. Raises Unreachable."""
-    watch.interval = await office.gateway.payout_interval()
+async def check(database: Database, deps: Dependencies, watch: PayoutWatch) -> None:
+    """Ask how payouts are set, and ask an operator while they are not manual. Raises Unreachable."""
+    watch.interval = await deps.gateway.payout_interval()
     if watch.manual:
         return
     async with database.begin() as tx:

@@ -1,7 +1,8 @@
 """A payment: one try of a client to fund a milestone.
 
-What the provider says is applied by `look`, whoever asked: the answer to our own call, a webhook or the sweeper. Final
-states absorb everything but one thing: money that arrives after all is always held, and contracts decides about it.
+What the provider says is applied by `observe`, whoever asked: the answer to our own call, a webhook or the sweeper.
+Final states absorb everything but one thing: money that arrives after all is always held, and contracts decides about
+it.
 """
 
 from skillscoop_payments.domain.payment.decisions import (
@@ -9,25 +10,25 @@ from skillscoop_payments.domain.payment.decisions import (
     answer,
     apply,
     apply_all,
+    available_actions,
     cancel,
     deliver,
     enough_declines,
     is_second,
-    look,
     must_close,
     never_made,
-    next_moves,
+    observe,
     refuse,
     reject,
     second,
     settle,
 )
 from skillscoop_payments.domain.payment.facts import (
-    AFTER_LOOK,
+    AFTER_SNAPSHOT,
     DEAD,
-    MOVES,
     OPEN,
     PAID,
+    TRANSITIONS,
     About,
     Action,
     ActionRequired,
@@ -51,11 +52,11 @@ from skillscoop_payments.domain.payment.facts import (
 )
 
 __all__ = [
-    "AFTER_LOOK",
+    "AFTER_SNAPSHOT",
     "DEAD",
-    "MOVES",
     "OPEN",
     "PAID",
+    "TRANSITIONS",
     "About",
     "Action",
     "ActionRequired",
@@ -80,14 +81,14 @@ __all__ = [
     "answer",
     "apply",
     "apply_all",
+    "available_actions",
     "cancel",
     "deliver",
     "enough_declines",
     "is_second",
-    "look",
     "must_close",
     "never_made",
-    "next_moves",
+    "observe",
     "refuse",
     "reject",
     "second",

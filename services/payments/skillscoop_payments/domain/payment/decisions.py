@@ -1,15 +1,14 @@
-"""What a look, a wish or a decision means for a payment, and the payment after it."""
+"""What a snapshot, a wish or a decision means for a payment, and the payment after it."""
 
 from dataclasses import replace
 
-from skillscoop_payments.domain.errors import IllegalMove, NotHeld
-from skillscoop_payments.domain.observations import Failure, PaymentSeen
+from skillscoop_payments.domain.errors import IllegalTransition, NotHeld
 from skillscoop_payments.domain.payment.facts import (
-    AFTER_LOOK,
+    AFTER_SNAPSHOT,
     DEAD,
-    MOVES,
     OPEN,
     PAID,
+    TRANSITIONS,
     Action,
     ActionRequired,
     AnswerRepeated,
@@ -29,36 +28,37 @@ from skillscoop_payments.domain.payment.facts import (
     State,
     WentProcessing,
 )
+from skillscoop_payments.domain.snapshots import Failure, PaymentSnapshot
 
 
-def look(payment: Payment, seen: PaymentSeen) -> list[Fact]:
+def observe(payment: Payment, snapshot: PaymentSnapshot) -> list[Fact]:
     """What the provider's present state of the payment means. Seen twice or out of order it means nothing new."""
-    facts: list[Fact] = [*_noted(payment, seen)]
+    facts: list[Fact] = [*_noted(payment, snapshot)]
     if payment.state in OPEN:
-        facts += _while_open(payment, seen)
-    elif payment.state in DEAD and seen.status == "paid":
-        facts.append(Held(seen.paid))
+        facts += _while_open(payment, snapshot)
+    elif payment.state in DEAD and snapshot.status == "paid":
+        facts.append(Held(snapshot.paid))
     if payment.second_of is not None and any(isinstance(fact, Held) for fact in facts):
         facts.append(Refused("second_payment"))
-    if seen.status == "paid" and seen.booking is not None and not payment.booked:
-        facts.append(Booked(seen.booking))
+    if snapshot.status == "paid" and snapshot.booking is not None and not payment.booked:
+        facts.append(Booked(snapshot.booking))
     return facts
 
 
-def is_second(payment: Payment, seen: PaymentSeen) -> bool:
+def is_second(payment: Payment, snapshot: PaymentSnapshot) -> bool:
     """Whether this is another object than the one known: made twice, it is never taken for the first.
 
     A payment that is over holds nothing: what is paid for it all the same is its own, and contracts decides about it.
     """
-    return another_object(payment, seen) and not (payment.state in DEAD and seen.status == "paid")
+    return another_object(payment, snapshot) and not (payment.state in DEAD and snapshot.status == "paid")
 
 
-def another_object(payment: Payment, seen: PaymentSeen) -> bool:
+def another_object(payment: Payment, snapshot: PaymentSnapshot) -> bool:
     """Whether the provider made this beside the object we know."""
-    pages = None not in (payment.checkout_ref, seen.checkout_ref)
+    pages = None not in (payment.checkout_ref, snapshot.checkout_ref)
     if payment.kind == "checkout" and pages:
-        return payment.checkout_ref != seen.checkout_ref
-    return None not in (payment.intent_ref, seen.intent_ref) and payment.intent_ref != seen.intent_ref
+        return payment.checkout_ref != snapshot.checkout_ref
+    return None not in (payment.intent_ref, snapshot.intent_ref) and payment.intent_ref != snapshot.intent_ref
 
 
 def second(payment: Payment, payment_id: str, ref: str) -> Payment:
@@ -80,32 +80,32 @@ def enough_declines(payment: Payment, declines: int, most: int) -> list[Fact]:
     return [CancelWanted("too_many_declines")] if tried_out else []
 
 
-def _while_open(payment: Payment, seen: PaymentSeen) -> list[Fact]:
-    target = AFTER_LOOK[seen.status]
+def _while_open(payment: Payment, snapshot: PaymentSnapshot) -> list[Fact]:
+    target = AFTER_SNAPSHOT[snapshot.status]
     if target == "held":
-        return [Held(seen.paid)]
+        return [Held(snapshot.paid)]
     if target == "dead":
         return [_death(payment)]
     if target == "processing":
         return [] if payment.state == "processing" else [WentProcessing()]
-    return _asked_of_the_client(payment, seen)
+    return _asked_of_the_client(payment, snapshot)
 
 
-def _asked_of_the_client(payment: Payment, seen: PaymentSeen) -> list[Fact]:
+def _asked_of_the_client(payment: Payment, snapshot: PaymentSnapshot) -> list[Fact]:
     facts: list[Fact] = []
-    if seen.failure is not None and seen.failure != payment.declined:
+    if snapshot.failure is not None and snapshot.failure != payment.declined:
         # With a given payment method nobody can try another card: the payment is over, the provider must be told.
-        facts.append(Declined(seen.failure, close=payment.kind == "method"))
-    over = payment.kind == "method" and seen.failure is not None
+        facts.append(Declined(snapshot.failure, close=payment.kind == "method"))
+    over = payment.kind == "method" and snapshot.failure is not None
     if payment.state != "requires_action" and not over:
-        facts.append(ActionRequired(_action(payment, seen)))
+        facts.append(ActionRequired(_action(payment, snapshot)))
     return facts
 
 
-def _action(payment: Payment, seen: PaymentSeen) -> Action:
+def _action(payment: Payment, snapshot: PaymentSnapshot) -> Action:
     if payment.kind == "checkout":
         return "checkout"
-    return "authenticate" if seen.status == "awaiting_authentication" else "confirm"
+    return "authenticate" if snapshot.status == "awaiting_authentication" else "confirm"
 
 
 def _death(payment: Payment) -> Failed | Canceled:
@@ -117,17 +117,17 @@ def _death(payment: Payment) -> Failed | Canceled:
     return Canceled("expired")
 
 
-def _noted(payment: Payment, seen: PaymentSeen) -> list[Noted]:
-    """Only what is new: an older look, which may know less, never unlearns anything."""
-    payable = payment.state in OPEN and seen.status in ("awaiting_payer", "awaiting_authentication")
+def _noted(payment: Payment, snapshot: PaymentSnapshot) -> list[Noted]:
+    """Only what is new: an older snapshot, which may know less, never unlearns anything."""
+    payable = payment.state in OPEN and snapshot.status in ("awaiting_payer", "awaiting_authentication")
     # The hosted page is where this client pays, whatever page a bank may want to show in between.
-    pages = payment.kind != "checkout" or seen.checkout_ref is not None
+    pages = payment.kind != "checkout" or snapshot.checkout_ref is not None
     noted = Noted(
-        seen.intent_ref or payment.intent_ref,
-        seen.checkout_ref or payment.checkout_ref,
-        seen.charge_ref or payment.charge_ref,
-        (seen.client_secret if payable and payment.kind != "checkout" else None) or payment.secret,
-        (seen.checkout_url if payable and pages else None) or payment.checkout_url,
+        snapshot.intent_ref or payment.intent_ref,
+        snapshot.checkout_ref or payment.checkout_ref,
+        snapshot.charge_ref or payment.charge_ref,
+        (snapshot.client_secret if payable and payment.kind != "checkout" else None) or payment.secret,
+        (snapshot.checkout_url if payable and pages else None) or payment.checkout_url,
     )
     return [] if noted == _known(payment) else [noted]
 
@@ -199,7 +199,7 @@ def answer(payment: Payment) -> Held | Failed | Canceled | None:
 def apply(payment: Payment, fact: Fact) -> Payment:
     """The payment after the fact. The version rises with everything its parties can see.
 
-    Raises IllegalMove for a fact that cannot happen in this state, which no decision here ever gives.
+    Raises IllegalTransition for a fact that cannot happen in this state, which no decision here ever gives.
     """
     match fact:
         case Noted():
@@ -233,9 +233,9 @@ def apply(payment: Payment, fact: Fact) -> Payment:
 
 
 def _after(state: State, fact: Fact) -> State:
-    origins, target = MOVES[type(fact)]
+    origins, target = TRANSITIONS[type(fact)]
     if state not in origins:
-        raise IllegalMove(type(fact).__name__, state)
+        raise IllegalTransition(type(fact).__name__, state)
     return target
 
 
@@ -246,6 +246,6 @@ def apply_all(payment: Payment, facts: list[Fact]) -> Payment:
     return payment
 
 
-def next_moves(payment: Payment) -> list[tuple[str, str]]:
-    """Open moves as (action, actor)."""
+def available_actions(payment: Payment) -> list[tuple[str, str]]:
+    """Available actions as (action, actor)."""
     return [("pay", "client")] if payment.state == "requires_action" and payment.cancel_reason is None else []

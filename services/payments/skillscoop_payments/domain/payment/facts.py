@@ -1,11 +1,11 @@
-"""What a payment is, what can happen to it, and the one table of its moves."""
+"""What a payment is, what can happen to it, and the one table of its transitions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from skillscoop_payments.domain.observations import Booking, Failure, PaymentStatus
+from skillscoop_payments.domain.snapshots import Booking, Failure, PaymentStatus
 
 State = Literal[
     "created",
@@ -26,8 +26,8 @@ OPEN: frozenset[State] = frozenset({"created", "requires_action", "processing"})
 DEAD: frozenset[State] = frozenset({"failed", "canceled"})
 PAID: frozenset[State] = frozenset({"held", "settling", "settled", "returned", "charged_back"})
 
-# What a look at the provider makes of an open payment. "dead" means failed or canceled, by why it died.
-AFTER_LOOK: Mapping[PaymentStatus, State | Literal["dead"]] = MappingProxyType(
+# What a snapshot of the provider makes of an open payment. "dead" means failed or canceled, by why it died.
+AFTER_SNAPSHOT: Mapping[PaymentStatus, State | Literal["dead"]] = MappingProxyType(
     {
         "awaiting_payer": "requires_action",
         "awaiting_authentication": "requires_action",
@@ -207,9 +207,9 @@ Fact = (
     | Returned
 )
 
-# Every move there is: what happened -> the states it may happen in, and the state it leads to. Money that arrives
+# Every transition there is: what happened -> the states it may happen in, and the state it leads to. Money that arrives
 # after all is held even where the payment was thought dead.
-MOVES: Mapping[type[Fact], tuple[frozenset[State], State]] = MappingProxyType(
+TRANSITIONS: Mapping[type[Fact], tuple[frozenset[State], State]] = MappingProxyType(
     {
         ActionRequired: (OPEN, "requires_action"),
         WentProcessing: (OPEN, "processing"),

@@ -15,14 +15,14 @@ from skillscoop_payments.domain.settlement.decisions import (
     may_send,
     money_moved,
     refund_again,
+    refund_observed,
     refund_refused,
-    refund_seen,
     transfer_again,
     transfer_given_up,
     transferred,
 )
 from skillscoop_payments.domain.settlement.facts import (
-    LEG_MOVES,
+    LEG_TRANSITIONS,
     PRIORITY,
     Blocked,
     BlockedReason,
@@ -47,7 +47,7 @@ from skillscoop_payments.domain.settlement.facts import (
 )
 
 __all__ = [
-    "LEG_MOVES",
+    "LEG_TRANSITIONS",
     "PRIORITY",
     "Blocked",
     "BlockedReason",
@@ -79,8 +79,8 @@ __all__ = [
     "may_send",
     "money_moved",
     "refund_again",
+    "refund_observed",
     "refund_refused",
-    "refund_seen",
     "transfer_again",
     "transfer_given_up",
     "transferred",

@@ -1,4 +1,4 @@
-"""What a decision, a look or an operator's wish means for a settlement, and the settlement after it."""
+"""What a decision, a snapshot or an operator's wish means for a settlement, and the settlement after it."""
 
 from dataclasses import replace
 from typing import Literal
@@ -6,16 +6,15 @@ from typing import Literal
 from skillscoop_messages.money import fee_of, step_of
 
 from skillscoop_payments.domain.errors import (
-    IllegalMove,
+    IllegalTransition,
     NothingToRetry,
     PayeeNotReady,
     RefundStillOut,
     SplitDoesNotMatch,
 )
-from skillscoop_payments.domain.observations import RefundSeen
 from skillscoop_payments.domain.payment import About
 from skillscoop_payments.domain.settlement.facts import (
-    LEG_MOVES,
+    LEG_TRANSITIONS,
     PRIORITY,
     Blocked,
     BlockedReason,
@@ -36,6 +35,7 @@ from skillscoop_payments.domain.settlement.facts import (
     TransferMade,
     TransferSent,
 )
+from skillscoop_payments.domain.snapshots import RefundSnapshot
 
 
 def decide(
@@ -131,31 +131,31 @@ def transferred(settlement: Settlement, operation_id: str) -> list[Fact]:
     return _finish(settlement, [TransferMade(operation_id)])
 
 
-def refund_seen(settlement: Settlement, seen: RefundSeen) -> list[Fact]:
+def refund_observed(settlement: Settlement, snapshot: RefundSnapshot) -> list[Fact]:
     """What the provider's present state of the refund means. Seen twice or out of order it means nothing new."""
-    if settlement.refund == "failed" and settlement.refund_debited and seen.credit_ref is not None:
-        return [RefundCredited(seen.credit_ref, seen.credited)]
+    if settlement.refund == "failed" and settlement.refund_debited and snapshot.credit_ref is not None:
+        return [RefundCredited(snapshot.credit_ref, snapshot.credited)]
     if settlement.refund in ("none", "waiting", "failed"):
         return []
     facts: list[Fact] = []
-    if seen.debit_ref is not None and not settlement.refund_debited:
-        facts.append(RefundDebited(seen.debit_ref, seen.debited))
-    if seen.status in ("failed", "canceled"):
-        if seen.credit_ref is not None:
-            facts.append(RefundCredited(seen.credit_ref, seen.credited))
+    if snapshot.debit_ref is not None and not settlement.refund_debited:
+        facts.append(RefundDebited(snapshot.debit_ref, snapshot.debited))
+    if snapshot.status in ("failed", "canceled"):
+        if snapshot.credit_ref is not None:
+            facts.append(RefundCredited(snapshot.credit_ref, snapshot.credited))
         return _finish(settlement, [*facts, RefundBroke()])
-    if seen.status == "pending" and settlement.refund == "sent":
+    if snapshot.status == "pending" and settlement.refund == "sent":
         facts.append(RefundWaits())
     # Success is believed once the money has left our balance: only then the ledger can say so too.
-    if seen.status == "delivered" and settlement.refund != "done" and (facts or settlement.refund_debited):
+    if snapshot.status == "delivered" and settlement.refund != "done" and (facts or settlement.refund_debited):
         facts.append(RefundMade())
     return _finish(settlement, facts)
 
 
-def money_moved(seen: RefundSeen) -> list[Fact]:
+def money_moved(snapshot: RefundSnapshot) -> list[Fact]:
     """What a refund means for the books alone: it left our balance, and it came back."""
-    facts: list[Fact] = [] if seen.debit_ref is None else [RefundDebited(seen.debit_ref, seen.debited)]
-    return facts if seen.credit_ref is None else [*facts, RefundCredited(seen.credit_ref, seen.credited)]
+    facts: list[Fact] = [] if snapshot.debit_ref is None else [RefundDebited(snapshot.debit_ref, snapshot.debited)]
+    return facts if snapshot.credit_ref is None else [*facts, RefundCredited(snapshot.credit_ref, snapshot.credited)]
 
 
 def refund_refused(settlement: Settlement) -> list[Fact]:
@@ -224,7 +224,7 @@ def _reason(settlement: Settlement) -> BlockedReason | None:
 def apply(settlement: Settlement, fact: Fact) -> Settlement:
     """The settlement after the fact.
 
-    Raises IllegalMove for a fact that cannot happen to its leg now, which no decision here ever gives.
+    Raises IllegalTransition for a fact that cannot happen to its leg now, which no decision here ever gives.
     """
     settlement = replace(settlement, version=settlement.version + 1)
     match fact:
@@ -258,9 +258,9 @@ def apply(settlement: Settlement, fact: Fact) -> Settlement:
 
 
 def _after(leg: Leg, fact: Fact) -> Leg:
-    origins, target = LEG_MOVES[type(fact)]
+    origins, target = LEG_TRANSITIONS[type(fact)]
     if leg not in origins:
-        raise IllegalMove(type(fact).__name__, leg)
+        raise IllegalTransition(type(fact).__name__, leg)
     return target
 
 

@@ -1,4 +1,4 @@
-"""What a settlement is, what can happen to it, and the one table of the moves of its legs."""
+"""What a settlement is, what can happen to it, and the one table of the transitions of its legs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -169,8 +169,8 @@ Fact = (
 )
 
 
-# Every move of a leg: what happened -> the states it may happen in, and the state it leads to.
-LEG_MOVES: Mapping[type[Fact], tuple[frozenset[Leg], Leg]] = MappingProxyType(
+# Every transition of a leg: what happened -> the states it may happen in, and the state it leads to.
+LEG_TRANSITIONS: Mapping[type[Fact], tuple[frozenset[Leg], Leg]] = MappingProxyType(
     {
         TransferSent: (frozenset({"waiting", "failed"}), "sent"),
         FeeTookAll: (frozenset({"waiting"}), "done"),

@@ -5,19 +5,19 @@ from typing import Any
 
 from skillscoop_messages.money import Money
 
-from skillscoop_payments.domain.observations import (
-    AccountSeen,
+from skillscoop_payments.domain.snapshots import (
+    AccountSnapshot,
     Booking,
     Capability,
-    ChargebackSeen,
+    ChargebackSnapshot,
     Failure,
     Movement,
     Origin,
-    PaymentSeen,
+    PaymentSnapshot,
     PaymentStatus,
-    RefundSeen,
+    RefundSnapshot,
     RefundStatus,
-    TransferSeen,
+    TransferSnapshot,
 )
 
 Json = Mapping[str, Any]
@@ -69,7 +69,7 @@ def failure(error: Json | None) -> Failure | None:
     return Failure(reason, str(error.get("message") or "The card was declined.")[:500])
 
 
-def payment(body: Json) -> PaymentSeen:
+def payment(body: Json) -> PaymentSnapshot:
     """A PaymentIntent, its latest charge and that charge's balance transaction expanded where they exist."""
     charge = body.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else None
@@ -78,7 +78,7 @@ def payment(body: Json) -> PaymentSeen:
         # An intent may call itself done; only a charge that succeeded is money.
         status = "processing"
     action = (body.get("next_action") or {}).get("redirect_to_url") or {}
-    return PaymentSeen(
+    return PaymentSnapshot(
         status,
         origin(body),
         intent_ref=body["id"],
@@ -98,14 +98,14 @@ def _booking(charge: Json) -> Booking | None:
     return Booking(entry["id"], entry["amount"], entry["fee"], entry["net"], entry["currency"])
 
 
-def checkout(body: Json) -> PaymentSeen:
+def checkout(body: Json) -> PaymentSnapshot:
     """A Checkout Session with the intent behind it, which comes to be with the first attempt to pay."""
     intent = body.get("payment_intent")
     inner = payment(intent) if isinstance(intent, Mapping) else None
     status = _session_status(body, inner)
     if inner is None:
-        return PaymentSeen(status, origin(body), checkout_ref=body["id"], checkout_url=body.get("url"))
-    return PaymentSeen(
+        return PaymentSnapshot(status, origin(body), checkout_ref=body["id"], checkout_url=body.get("url"))
+    return PaymentSnapshot(
         status,
         origin(body),
         intent_ref=inner.intent_ref,
@@ -118,7 +118,7 @@ def checkout(body: Json) -> PaymentSeen:
     )
 
 
-def _session_status(body: Json, inner: PaymentSeen | None) -> PaymentStatus:
+def _session_status(body: Json, inner: PaymentSnapshot | None) -> PaymentStatus:
     if inner is not None and inner.status == "paid":
         return "paid"
     if body["status"] == "expired":
@@ -128,9 +128,9 @@ def _session_status(body: Json, inner: PaymentSeen | None) -> PaymentStatus:
     return inner.status if inner is not None and inner.status == "processing" else "awaiting_payer"
 
 
-def refund(body: Json) -> RefundSeen:
+def refund(body: Json) -> RefundSnapshot:
     """A Refund."""
-    return RefundSeen(
+    return RefundSnapshot(
         body["id"],
         body["amount"],
         REFUND_STATUS.get(body.get("status") or "pending", "pending"),
@@ -144,15 +144,15 @@ def refund(body: Json) -> RefundSeen:
     )
 
 
-def transfer(body: Json) -> TransferSeen:
+def transfer(body: Json) -> TransferSnapshot:
     """A Transfer."""
-    return TransferSeen(body["id"], body["amount"], origin(body), body.get("amount_reversed") or 0)
+    return TransferSnapshot(body["id"], body["amount"], origin(body), body.get("amount_reversed") or 0)
 
 
-def chargeback(body: Json) -> ChargebackSeen:
+def chargeback(body: Json) -> ChargebackSnapshot:
     """A Dispute: inquiries too, which take no money yet."""
     intent = _ref(body.get("payment_intent"))
-    return ChargebackSeen(body["id"], intent, body["amount"], body["currency"], body["status"])
+    return ChargebackSnapshot(body["id"], intent, body["amount"], body["currency"], body["status"])
 
 
 def movement(entry: Json) -> Movement | None:
@@ -170,14 +170,14 @@ def movement(entry: Json) -> Movement | None:
     return None
 
 
-def account(body: Json) -> AccountSeen:
+def account(body: Json) -> AccountSnapshot:
     """A v2 Account with its recipient configuration and requirements included."""
     configuration = body.get("configuration") or {}
     capabilities = (configuration.get("recipient") or {}).get("capabilities") or {}
     status = ((capabilities.get("stripe_balance") or {}).get("stripe_transfers") or {}).get("status")
     closed = bool(body.get("closed"))
     entries = (body.get("requirements") or {}).get("entries") or []
-    return AccountSeen(
+    return AccountSnapshot(
         body["id"],
         "rejected" if closed else CAPABILITY.get(status or "pending", "restricted"),
         tuple(sorted({str(entry["description"]) for entry in entries if entry.get("description")})),

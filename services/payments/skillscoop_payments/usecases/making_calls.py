@@ -1,4 +1,4 @@
-"""Carrying out outgoing calls: each in no transaction, and what its outcome means, in one."""
+"""Making outgoing calls: each in no transaction, and what its outcome means, in one."""
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from skillscoop_messages.database import Database, Transaction
 from sqlalchemy import RowMapping
 
-from skillscoop_payments.domain.observations import AccountSeen, PaymentSeen, RefundSeen, TransferSeen
 from skillscoop_payments.domain.operation import (
     MAKES_PAYMENT,
     TELL_AFTER,
@@ -32,12 +31,13 @@ from skillscoop_payments.domain.operation import (
     wait_after_refusal,
 )
 from skillscoop_payments.domain.settlement import BlockedReason
+from skillscoop_payments.domain.snapshots import AccountSnapshot, PaymentSnapshot, RefundSnapshot, TransferSnapshot
 from skillscoop_payments.gateway import Gateway
 from skillscoop_payments.repository import accounts as account_rows
 from skillscoop_payments.repository import operations
 from skillscoop_payments.repository import payments as payment_rows
 from skillscoop_payments.usecases import funding, onboarding, settling
-from skillscoop_payments.usecases.office import Office
+from skillscoop_payments.usecases.dependencies import Dependencies
 
 TRANSFER_WAITS: Mapping[str, BlockedReason] = {
     "payee_not_ready": "payee_not_ready",
@@ -69,39 +69,41 @@ async def _wanted(database: Database, operation: Operation) -> bool:
         return not await payment_rows.is_cancel_wanted(tx, operation.payment_id)
 
 
-async def record(tx: Transaction, office: Office, row: RowMapping, outcome: Outcome) -> None:
+async def record(tx: Transaction, deps: Dependencies, row: RowMapping, outcome: Outcome) -> None:
     """Write a call's next state, and apply what is known now through the same functions as webhooks do."""
     operation = operations.to_operation(row)
     result = RESULTS[operation.kind]
     match outcome:
         case Done():
-            await result.done(tx, office, operation, outcome)
+            await result.done(tx, deps, operation, outcome)
             ref = _object_ref(operation, outcome)
             await operations.answered(tx, operation, state="done", object_ref=ref, last_error=None)
         case Refused():
-            await result.refused(tx, office, operation, outcome)
+            await result.refused(tx, deps, operation, outcome)
         case NotThere():
-            await _not_there(tx, office, operation)
+            await _not_there(tx, deps, operation)
         case SearchGoesOn(cursor):
             await operations.answered(tx, operation, search_cursor=cursor, due_at=tx.wall())
-            tx.after_commit(office.nudge)
+            tx.after_commit(deps.nudge)
         case Wait(until):
             await operations.answered(tx, operation, due_at=until)
-            await _tell_delay(tx, office, operation)
+            await _tell_delay(tx, deps, operation)
         case Unknown() | Busy() | SearchFailed():
-            await _again(tx, office, operation, outcome)
+            await _again(tx, deps, operation, outcome)
 
 
-async def _not_there(tx: Transaction, office: Office, operation: Operation) -> None:
+async def _not_there(tx: Transaction, deps: Dependencies, operation: Operation) -> None:
     """Nothing exists: it is made with a new key, unless it is a payment nobody waits for any more."""
     makes_payment = operation.kind in MAKES_PAYMENT and operation.payment_id is not None
-    if makes_payment and await funding.never_made(tx, office, str(operation.payment_id)):
+    if makes_payment and await funding.never_made(tx, deps, str(operation.payment_id)):
         await operations.answered(tx, operation, state="dropped")
         return
-    await _new_key(tx, office, operation, timedelta(0))
+    await _new_key(tx, deps, operation, timedelta(0))
 
 
-async def _again(tx: Transaction, office: Office, operation: Operation, outcome: Unknown | Busy | SearchFailed) -> None:
+async def _again(
+    tx: Transaction, deps: Dependencies, operation: Operation, outcome: Unknown | Busy | SearchFailed
+) -> None:
     """Once more, later; after a while people are told that Stripe cannot be reached."""
     wait = wait_after(operation.tries, random.random())  # noqa: S311 - spreads retries, decides nothing
     if isinstance(outcome, Busy) and outcome.wait is not None:
@@ -115,16 +117,16 @@ async def _again(tx: Transaction, office: Office, operation: Operation, outcome:
         await operations.answered(tx, operation, due_at=now + wait, last_error=error, **again)
     else:
         await operations.answered(tx, operation, due_at=now + wait, last_error=error, unanswered_at=now)
-    await _tell_delay(tx, office, operation)
+    await _tell_delay(tx, deps, operation)
 
 
-async def _tell_delay(tx: Transaction, office: Office, operation: Operation) -> None:
+async def _tell_delay(tx: Transaction, deps: Dependencies, operation: Operation) -> None:
     if operation.settlement_id is not None and operation.tries >= TELL_AFTER:
-        await settling.leg_waits(tx, office, operation.settlement_id, operation.kind, "stripe_unavailable")
+        await settling.leg_waits(tx, deps, operation.settlement_id, operation.kind, "stripe_unavailable")
 
 
 async def _new_key(
-    tx: Transaction, office: Office, operation: Operation, wait: timedelta, failure: str | None = None
+    tx: Transaction, deps: Dependencies, operation: Operation, wait: timedelta, failure: str | None = None
 ) -> None:
     """A definitive answer to the last try: the next one is a new attempt with a key of its own."""
     attempt = operation.attempt + 1
@@ -132,7 +134,7 @@ async def _new_key(
         tx,
         operation,
         attempt=attempt,
-        key=key(office.environment, operation.kind, operation.id, attempt),
+        key=key(deps.environment, operation.kind, operation.id, attempt),
         key_since=None,
         unanswered_at=None,
         search_first=False,
@@ -141,104 +143,108 @@ async def _new_key(
         failure_code=failure,
     )
     if not wait:
-        tx.after_commit(office.nudge)
+        tx.after_commit(deps.nudge)
 
 
 def _object_ref(operation: Operation, outcome: Done) -> str | None:
     if operation.kind == "close_payment":
         return None
-    seen = outcome.seen
-    if isinstance(seen, PaymentSeen):
-        return seen.checkout_ref if operation.kind == "create_checkout" and seen.checkout_ref else seen.intent_ref
-    return seen.ref
+    snapshot = outcome.snapshot
+    if isinstance(snapshot, PaymentSnapshot):
+        return (
+            snapshot.checkout_ref
+            if operation.kind == "create_checkout" and snapshot.checkout_ref
+            else snapshot.intent_ref
+        )
+    return snapshot.ref
 
 
-async def _payment_seen(tx: Transaction, office: Office, operation: Operation, outcome: Done) -> None:
-    assert isinstance(outcome.seen, PaymentSeen), "kinds and observations go together"
+async def _payment_observed(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Done) -> None:
+    assert isinstance(outcome.snapshot, PaymentSnapshot), "kinds and snapshots go together"
     payment = await payment_rows.locked(tx, "id", str(operation.payment_id))
     assert payment is not None, "an operation has its payment"
-    await funding.seen(tx, office, payment, outcome.seen)
+    await funding.observed(tx, deps, payment, outcome.snapshot)
 
 
-async def _transferred(tx: Transaction, office: Office, operation: Operation, outcome: Done) -> None:
-    assert isinstance(outcome.seen, TransferSeen), "kinds and observations go together"
-    await settling.transferred(tx, office, str(operation.settlement_id), operation.id, outcome.seen)
+async def _transferred(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Done) -> None:
+    assert isinstance(outcome.snapshot, TransferSnapshot), "kinds and snapshots go together"
+    await settling.transferred(tx, deps, str(operation.settlement_id), operation.id, outcome.snapshot)
 
 
-async def _refunded(tx: Transaction, office: Office, operation: Operation, outcome: Done) -> None:
-    assert isinstance(outcome.seen, RefundSeen), "kinds and observations go together"
-    await settling.refund_seen(tx, office, str(operation.settlement_id), operation.id, outcome.seen)
+async def _refunded(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Done) -> None:
+    assert isinstance(outcome.snapshot, RefundSnapshot), "kinds and snapshots go together"
+    await settling.refund_observed(tx, deps, str(operation.settlement_id), operation.id, outcome.snapshot)
 
 
-async def _account_seen(tx: Transaction, office: Office, operation: Operation, outcome: Done) -> None:
-    assert isinstance(outcome.seen, AccountSeen), "kinds and observations go together"
+async def _account_observed(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Done) -> None:
+    assert isinstance(outcome.snapshot, AccountSnapshot), "kinds and snapshots go together"
     account = await account_rows.locked(tx, "id", str(operation.payout_account_id))
     assert account is not None, "an operation has its account"
     # Repeated for its key, the answer shows the account as it was when it was made. What is known of it by other ways
     # is newer, and an account, unlike everything else, may go back and forth.
-    if account["account_ref"] != outcome.seen.ref:
-        await onboarding.seen(tx, office, account, outcome.seen)
+    if account["account_ref"] != outcome.snapshot.ref:
+        await onboarding.observed(tx, deps, account, outcome.snapshot)
 
 
-async def _payment_refused(tx: Transaction, office: Office, operation: Operation, outcome: Refused) -> None:
+async def _payment_refused(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Refused) -> None:
     """Refused with an intent behind it: its state decides. Without one: nothing is there and never will be."""
     ref = None
-    if isinstance(outcome.seen, PaymentSeen):
-        await _payment_seen(tx, office, operation, Done(outcome.seen))
-        ref = outcome.seen.intent_ref
+    if isinstance(outcome.snapshot, PaymentSnapshot):
+        await _payment_observed(tx, deps, operation, Done(outcome.snapshot))
+        ref = outcome.snapshot.intent_ref
     else:
-        await funding.rejected(tx, office, str(operation.payment_id), outcome.failure)
+        await funding.rejected(tx, deps, str(operation.payment_id), outcome.failure)
     await operations.answered(tx, operation, state="refused", object_ref=ref, failure_code=outcome.failure.code)
 
 
-async def _close_refused(tx: Transaction, office: Office, operation: Operation, outcome: Refused) -> None:
-    await _again(tx, office, operation, Busy(f"refused: {outcome.failure.code}"))
+async def _close_refused(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Refused) -> None:
+    await _again(tx, deps, operation, Busy(f"refused: {outcome.failure.code}"))
 
 
-async def _transfer_refused(tx: Transaction, office: Office, operation: Operation, outcome: Refused) -> None:
+async def _transfer_refused(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Refused) -> None:
     """No transfer now. It may pass: the payee completes the account, the balance comes back. If not, it ends."""
     code, settlement_id = outcome.failure.code, str(operation.settlement_id)
     wait = wait_after_refusal(operation.attempt, random.random())  # noqa: S311 - spreads retries, decides nothing
-    await settling.leg_waits(tx, office, settlement_id, operation.kind, TRANSFER_WAITS.get(code, "stripe_unavailable"))
-    closed = code == "payee_not_ready" and await onboarding.doubt(tx, office, operation.parameters.get("destination"))
+    await settling.leg_waits(tx, deps, settlement_id, operation.kind, TRANSFER_WAITS.get(code, "stripe_unavailable"))
+    closed = code == "payee_not_ready" and await onboarding.doubt(tx, deps, operation.parameters.get("destination"))
     if closed or wait is None:
         await operations.answered(tx, operation, state="refused", failure_code=code)
-        await settling.transfer_given_up(tx, office, settlement_id, operation.id)
+        await settling.transfer_given_up(tx, deps, settlement_id, operation.id)
     else:
-        await _new_key(tx, office, operation, wait, failure=code)
+        await _new_key(tx, deps, operation, wait, failure=code)
 
 
-async def _refund_refused(tx: Transaction, office: Office, operation: Operation, outcome: Refused) -> None:
+async def _refund_refused(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Refused) -> None:
     """Only a lack of balance passes; every other no is for good, and so is a lack of days."""
     code, settlement_id = outcome.failure.code, str(operation.settlement_id)
     wait = wait_after_refusal(operation.attempt, random.random())  # noqa: S311 - spreads retries, decides nothing
     if code == "insufficient_balance" and wait is not None:
-        await _new_key(tx, office, operation, wait, failure=code)
-        await settling.leg_waits(tx, office, settlement_id, operation.kind, "insufficient_balance")
+        await _new_key(tx, deps, operation, wait, failure=code)
+        await settling.leg_waits(tx, deps, settlement_id, operation.kind, "insufficient_balance")
         return
     await operations.answered(tx, operation, state="refused", failure_code=code)
-    await settling.refund_refused(tx, office, settlement_id, operation.id)
+    await settling.refund_refused(tx, deps, settlement_id, operation.id)
 
 
-async def _recipient_refused(tx: Transaction, office: Office, operation: Operation, outcome: Refused) -> None:
+async def _recipient_refused(tx: Transaction, deps: Dependencies, operation: Operation, outcome: Refused) -> None:
     await operations.answered(tx, operation, state="refused", failure_code=outcome.failure.code)
-    await onboarding.refused(tx, office, str(operation.payout_account_id))
+    await onboarding.refused(tx, deps, str(operation.payout_account_id))
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What the outcome of a call means: its object exists, or the provider will not do it now."""
 
-    done: Callable[[Transaction, Office, Operation, Done], Awaitable[None]]
-    refused: Callable[[Transaction, Office, Operation, Refused], Awaitable[None]]
+    done: Callable[[Transaction, Dependencies, Operation, Done], Awaitable[None]]
+    refused: Callable[[Transaction, Dependencies, Operation, Refused], Awaitable[None]]
 
 
 RESULTS: Mapping[Kind, Result] = {
-    "create_intent": Result(_payment_seen, _payment_refused),
-    "create_checkout": Result(_payment_seen, _payment_refused),
-    "close_payment": Result(_payment_seen, _close_refused),
+    "create_intent": Result(_payment_observed, _payment_refused),
+    "create_checkout": Result(_payment_observed, _payment_refused),
+    "close_payment": Result(_payment_observed, _close_refused),
     "create_transfer": Result(_transferred, _transfer_refused),
     "create_refund": Result(_refunded, _refund_refused),
-    "create_recipient": Result(_account_seen, _recipient_refused),
+    "create_recipient": Result(_account_observed, _recipient_refused),
 }
-"""What a result means, by kind. What is sent and where to look is the same table's other half, in the adapter."""
+"""What a result means, by kind. What is sent and where to search is the same table's other half, in the adapter."""

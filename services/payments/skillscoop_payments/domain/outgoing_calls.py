@@ -1,4 +1,4 @@
-"""What we ask of the payment provider, in our own words. The adapter turns an order into frozen parameters once."""
+"""What we ask of the payment provider, in our own words. The adapter turns a call into frozen parameters once."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeOrder:
+class ChargeCall:
     """Charge a client: at once with `method`, or, without one, when the client confirms."""
 
     tag: Tag
@@ -27,7 +27,7 @@ class ChargeOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckoutOrder:
+class CheckoutCall:
     """A hosted page where the client pays."""
 
     tag: Tag
@@ -39,7 +39,7 @@ class CheckoutOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class CloseOrder:
+class CloseCall:
     """End a payment that is not paid yet; exactly one of the two references is used, the page's first."""
 
     intent_ref: str | None
@@ -47,7 +47,7 @@ class CloseOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class TransferOrder:
+class TransferCall:
     """Send money of one charge to a freelancer's account."""
 
     tag: Tag
@@ -59,7 +59,7 @@ class TransferOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundOrder:
+class RefundCall:
     """Give money of one payment back."""
 
     tag: Tag
@@ -68,7 +68,7 @@ class RefundOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class RecipientOrder:
+class RecipientCall:
     """An account a freelancer can be paid to."""
 
     tag: Tag
@@ -76,4 +76,4 @@ class RecipientOrder:
     email: str | None = None
 
 
-Order = ChargeOrder | CheckoutOrder | CloseOrder | TransferOrder | RefundOrder | RecipientOrder
+OutgoingCall = ChargeCall | CheckoutCall | CloseCall | TransferCall | RefundCall | RecipientCall

@@ -1,4 +1,4 @@
-"""What a look at the payment provider can tell us, in our own words.
+"""What the payment provider's objects are now, in our own words.
 
 The adapter makes these from the provider's answers; everything past it, webhooks and answers alike, speaks them only.
 `*_ref` are the provider's opaque ids; amounts are minor units.
@@ -46,7 +46,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentSeen:
+class PaymentSnapshot:
     """A payment as the provider has it now. `booking` stays None until the provider has booked it."""
 
     status: PaymentStatus
@@ -62,7 +62,7 @@ class PaymentSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class TransferSeen:
+class TransferSnapshot:
     """A transfer: it exists, so it is done. `reversed` of it came back, which is never our doing."""
 
     ref: str
@@ -72,7 +72,7 @@ class TransferSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundSeen:
+class RefundSnapshot:
     """A refund. `debit_ref` is set once it left our balance, `credit_ref` once a failed one came back to it.
 
     `debited` and `credited` are what that moved on our balance, where it is known: another currency and amount than the
@@ -92,7 +92,7 @@ class RefundSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountSeen:
+class AccountSnapshot:
     """A freelancer's account: whether money may be sent to it, and what the provider still needs to know."""
 
     ref: str
@@ -102,7 +102,7 @@ class AccountSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargebackSeen:
+class ChargebackSnapshot:
     """A payer's bank takes a payment back, or asks about it; `amount` of `currency` is what it is about."""
 
     ref: str
@@ -113,7 +113,7 @@ class ChargebackSeen:
     origin: Origin = Origin()
 
 
-Seen = PaymentSeen | TransferSeen | RefundSeen | AccountSeen | ChargebackSeen
+Snapshot = PaymentSnapshot | TransferSnapshot | RefundSnapshot | AccountSnapshot | ChargebackSnapshot
 
 
 @dataclass(frozen=True, slots=True)
