@@ -139,7 +139,7 @@ def test_documents_are_printed_without_anything_running(skillscoop: Installation
     assert "/v1/contracts" in paths
     assert "/v1/admin/payments/parked" in paths
     assert skillscoop.json("asyncapi")["asyncapi"].startswith("3.")
-    assert {queue["name"] for queue in skillscoop.json("topology")["queues"]} >= {"notifications.tell_the_people"}
+    assert {queue["name"] for queue in skillscoop.json("topology")["queues"]} >= {"notifications.notify_people"}
     assert not skillscoop.data.exists()
 
 

@@ -27,7 +27,7 @@ from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.scheduler import Scheduler
 from skillscoop_messages.transport.base import RawMessage
 from skillscoop_messages.transport.simulated import SimulatedTransport
-from skillscoop_notifications.adapters.letters import Letter
+from skillscoop_notifications.adapters.emails import Email
 from skillscoop_notifications.adapters.mail import Sent
 
 from tests.edges.asking import JSON, Answer, Header, ask
@@ -125,7 +125,7 @@ class Kept:
     databases: dict[str, tuple[sqlite3.Connection, dict[str, str]]]
     stripe: StripeStandIn
     elapsed: timedelta
-    letters: tuple[Letter, ...]
+    emails: tuple[Email, ...]
     said: tuple[RawMessage, ...]
 
 
@@ -139,7 +139,7 @@ class AllServices:
     stripe: StripeStandIn = field(default_factory=StripeStandIn)
     by_name: dict[str, Service] = field(default_factory=dict)
     witnesses: dict[str, Witness] = field(default_factory=dict)
-    letters: list[Letter] = field(default_factory=list)
+    emails: list[Email] = field(default_factory=list)
     said: list[RawMessage] = field(default_factory=list)
     unheard: list[RawMessage] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
@@ -278,7 +278,7 @@ class AllServices:
         for name, witness in self.witnesses.items():
             into = sqlite3.connect(":memory:")
             kept[name] = (into, witness.copy(into))
-        return Kept(kept, copy.deepcopy(self.stripe), self.elapsed[0], tuple(self.letters), tuple(self.said))
+        return Kept(kept, copy.deepcopy(self.stripe), self.elapsed[0], tuple(self.emails), tuple(self.said))
 
     def bring_back(self, kept: Kept) -> None:
         """Everything is as it was kept."""
@@ -286,12 +286,12 @@ class AllServices:
             witness.bring_back(*kept.databases[name])
         vars(self.stripe).update(vars(copy.deepcopy(kept.stripe)))
         self.elapsed[0] = kept.elapsed
-        self.letters[:], self.said[:] = kept.letters, kept.said
+        self.emails[:], self.said[:] = kept.emails, kept.said
         self.unheard.clear()
 
-    async def take_letter(self, letter: Letter) -> Sent:
+    async def take_letter(self, email: Email) -> Sent:
         """A letter leaves."""
-        self.letters.append(letter)
+        self.emails.append(email)
         return Sent()
 
 

@@ -233,7 +233,7 @@ async def all_scenes(all_services: AllServices) -> dict[str, Scene]:
     scenes["platform"] = Scene("", [""], ())
     notices = await all_services.done("ada", "GET", "/v1/notifications?limit=1")
     scenes["platform"].notification_id = notices["data"][0]["id"]
-    scenes["platform"].more["code"] = re.findall(r"\b\d{8}\b", all_services.letters[0].text)[0]
+    scenes["platform"].more["code"] = re.findall(r"\b\d{8}\b", all_services.emails[0].text)[0]
     return scenes
 
 

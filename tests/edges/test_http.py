@@ -186,12 +186,12 @@ async def test_what_people_write_is_escaped_in_their_mail(all_services: AllServi
         )
     await all_services.settle()
 
-    letters = all_services.letters[1:]
-    assert len(letters) >= 10
-    for letter in letters:
-        assert "<script" not in letter.html.lower() and "onerror=alert(1)>" not in letter.html
-        assert "<img src=x" not in letter.html
-        assert "\n" not in letter.subject and "\r" not in letter.subject, letter.subject
+    emails = all_services.emails[1:]
+    assert len(emails) >= 10
+    for email in emails:
+        assert "<script" not in email.html.lower() and "onerror=alert(1)>" not in email.html
+        assert "<img src=x" not in email.html
+        assert "\n" not in email.subject and "\r" not in email.subject, email.subject
 
 
 async def test_problems_cannot_be_mistaken_for_pages(all_services: AllServices) -> None:

@@ -88,7 +88,7 @@ async def tell_secrets(all_services: AllServices, scenes: dict[str, Scene]) -> d
     await all_services.ask("ada", "PUT", "/v1/me/contact", {"email": MAIL, "name": NAME})
     await all_services.settle()
     secrets["the code"] = next(
-        word for word in all_services.letters[-1].text.split() if word.isdigit() and len(word) == 8
+        word for word in all_services.emails[-1].text.split() if word.isdigit() and len(word) == 8
     )
     await all_services.ask("ada", "POST", "/v1/me/contact/confirm", {"code": "00000000"})
     await all_services.done("ada", "POST", "/v1/me/contact/confirm", {"code": secrets["the code"]})
@@ -129,7 +129,7 @@ async def tell_secrets(all_services: AllServices, scenes: dict[str, Scene]) -> d
     await all_services.ask(None, "GET", f"/v1/contracts?token={all_services.token('ada')}")
     await all_services.ask("ada", "GET", f"/v1/contracts/{MAIL}")
     poison = json.dumps({"specversion": "1.0", "id": WORDS["poison"], "data": {"text": WORDS["poison"]}}).encode()
-    for queue in ("contracts.note_payout_account", "payments.learn_policy", "notifications.tell_the_people"):
+    for queue in ("contracts.note_payout_account", "payments.learn_policy", "notifications.notify_people"):
         await all_services.put(
             queue,
             [RawMessage(new_message_id(), "x", "y", poison), RawMessage(new_message_id(), "x", "y", b"\xff" + poison)],

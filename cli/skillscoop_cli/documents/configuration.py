@@ -54,8 +54,8 @@ _MEANS = {
     "stripe_connect_webhook_secrets": "of the endpoint `/webhooks/stripe/connect`",
     "stripe_thin_webhook_secrets": "of the endpoint `/webhooks/stripe/thin`",
     "stripe_concurrency": "calls to Stripe at the same time",
-    "mail_from": "sender of letters",
-    "mail_folder": "where letters are written without `SMTP_URL`",
+    "mail_from": "sender of e-mails",
+    "mail_folder": "where e-mails are written without `SMTP_URL`",
     "evidence_max_bytes": "largest file of evidence; the gateway has the same limit in `deploy/gateway/bodies.conf`",
 }
 """Meanings of variables that their class says nothing about."""

@@ -155,7 +155,7 @@ SUBSCRIPTIONS: dict[str, Subscription] = {
         _on("reviews.open_window_when_contract_over", contracts.ContractCompleted, contracts.ContractEnded),
         _on("notifications.open_conversation", contracts.ContractCreated),
         _on("notifications.note_assigned_agent", disputes.DisputeAssigned),
-        _on("notifications.tell_the_people", *_TOLD_TO_PEOPLE),
+        _on("notifications.notify_people", *_TOLD_TO_PEOPLE),
     )
 }
 

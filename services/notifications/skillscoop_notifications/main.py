@@ -8,8 +8,8 @@ from skillscoop_chassis.service import Service
 from skillscoop_messages.clock import Clocks
 from skillscoop_messages.transport.base import Transport
 
+from skillscoop_notifications.adapters.emails import email_writer
 from skillscoop_notifications.adapters.file_sink import file_mailer
-from skillscoop_notifications.adapters.letters import letter_writer
 from skillscoop_notifications.adapters.mail import Mailer
 from skillscoop_notifications.adapters.stream import Hub
 from skillscoop_notifications.api import PUBLIC_PATHS, routers
@@ -17,7 +17,7 @@ from skillscoop_notifications.jobs import jobs
 from skillscoop_notifications.settings import NotificationsSettings
 from skillscoop_notifications.subscribers import subscribers
 from skillscoop_notifications.usecases.mail import mail_executor
-from skillscoop_notifications.usecases.tell import Told
+from skillscoop_notifications.usecases.notify import Notified
 
 
 def build(
@@ -31,10 +31,10 @@ def build(
     parts = open_parts(settings, "notifications", clocks=clocks, transport=transport)
     database = parts.database
     hub = Hub()
-    write = letter_writer(settings.app_url.rstrip("/") if settings.app_url else None)
+    write = email_writer(settings.app_url.rstrip("/") if settings.app_url else None)
     mail = mail_executor(database, mailer or _mailer(settings, parts.clocks), write)
 
-    def announce(told: Told) -> None:
+    def announce(told: Notified) -> None:
         hub.ring(told.users)
         if told.mail:
             mail.nudge()

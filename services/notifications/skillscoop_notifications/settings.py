@@ -15,7 +15,7 @@ from skillscoop_chassis.settings import ServiceSettings
 class NotificationsSettings(ServiceSettings):
     """What is common to all services, and where mail goes.
 
-    Without SMTP_URL letters are written as .eml files into MAIL_FOLDER. APP_URL is the address of the pages people
+    Without SMTP_URL e-mails are written as .eml files into MAIL_FOLDER. APP_URL is the address of the pages people
     use; links in mail begin with it, and are left out without it. CAP_UNANSWERED_MESSAGES: what a client may write in
     one conversation to a freelancer who has not yet taken part.
     """

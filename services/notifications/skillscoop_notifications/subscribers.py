@@ -10,9 +10,9 @@ from skillscoop_messages.database import Transaction
 from skillscoop_messages.envelope import Envelope
 
 from skillscoop_notifications.repository import conversations
-from skillscoop_notifications.usecases.tell import News, Told, assign, news_of, opened, tell, threads_of
+from skillscoop_notifications.usecases.notify import News, Notified, assign, news_of, notify, opened, threads_of
 
-Announce = Callable[[Told], None]
+Announce = Callable[[Notified], None]
 
 
 def subscribers(announce: Announce) -> list[Subscriber]:
@@ -20,7 +20,7 @@ def subscribers(announce: Announce) -> list[Subscriber]:
     return [
         Subscriber("notifications.open_conversation", open_conversation),
         Subscriber("notifications.note_assigned_agent", note_assigned_agent),
-        Subscriber("notifications.tell_the_people", tell_the_people(announce)),
+        Subscriber("notifications.notify_people", notify_people(announce)),
     ]
 
 
@@ -37,14 +37,14 @@ async def note_assigned_agent(tx: Transaction, envelope: Envelope[Any]) -> None:
     await assign(tx, thread, fact["dispute_id"], who, envelope.sequence)
 
 
-def tell_the_people(announce: Announce) -> MessageHandler:
+def notify_people(announce: Announce) -> MessageHandler:
     """A handler that tells of a whole batch at once, just before its transaction commits.
 
     An event whose handling is rolled back to its savepoint takes its own hook along, and is not told.
     """
 
     async def write(tx: Transaction, batch: list[News]) -> None:
-        told = await tell(tx, batch)
+        told = await notify(tx, batch)
         tx.after_commit(lambda: announce(told))
 
     gather = gathered(write)

@@ -19,7 +19,7 @@ from skillscoop_messages.events.base import Event
 from skillscoop_messages.ids import new_message_id
 from skillscoop_messages.registry import SUBSCRIPTIONS
 from skillscoop_messages.transport.base import RawMessage
-from skillscoop_notifications.adapters.letters import Letter
+from skillscoop_notifications.adapters.emails import Email
 from skillscoop_notifications.adapters.mail import Outcome, Sent
 from skillscoop_notifications.main import build
 from skillscoop_notifications.settings import NotificationsSettings
@@ -30,20 +30,20 @@ from tests.support.one_service import OneService, on_stage
 
 @dataclass
 class Mailbox:
-    """Every letter that left; `answers` are given first, one for each attempt."""
+    """Every e-mail that left; `answers` are given first, one for each attempt."""
 
-    letters: list[Letter] = field(default_factory=list)
+    emails: list[Email] = field(default_factory=list)
     answers: list[Outcome] = field(default_factory=list)
 
-    async def take(self, letter: Letter) -> Outcome:
+    async def take(self, email: Email) -> Outcome:
         outcome = self.answers.pop(0) if self.answers else Sent()
         if isinstance(outcome, Sent):
-            self.letters.append(letter)
+            self.emails.append(email)
         return outcome
 
     def to(self, address: str) -> list[str]:
         """The subjects of what an address got."""
-        return [letter.subject for letter in self.letters if letter.to == address]
+        return [email.subject for email in self.emails if email.to == address]
 
 
 @pytest.fixture

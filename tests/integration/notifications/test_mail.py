@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP
+from skillscoop_notifications.adapters.emails import email_writer
 from skillscoop_notifications.adapters.file_sink import file_mailer
-from skillscoop_notifications.adapters.letters import letter_writer
 from skillscoop_notifications.adapters.mail import Delayed, Refused, Sent
 from skillscoop_notifications.adapters.smtp import smtp_mailer
 from skillscoop_notifications.tables import DELIVERIES, PEOPLE
@@ -30,7 +30,7 @@ def contact(email: str | None = ADDRESS, name: str | None = "Ben") -> dict[str, 
 
 
 def code_in(mailbox: Mailbox) -> str:
-    found = re.search(r"\b(\d{8})\b", mailbox.letters[-1].text)
+    found = re.search(r"\b(\d{8})\b", mailbox.emails[-1].text)
     assert found
     return found.group(1)
 
@@ -41,7 +41,7 @@ async def confirmed(stage: OneService, mailbox: Mailbox) -> None:
     await send_mail(stage)
     answer = await stage.call(BEN, "POST", "/v1/me/contact/confirm", {"code": code_in(mailbox)})
     assert answer.json()["email_confirmed"] is True
-    mailbox.letters.clear()
+    mailbox.emails.clear()
 
 
 async def states(stage: OneService) -> list[str]:
@@ -104,7 +104,7 @@ async def test_nobody_fills_a_strangers_mailbox(stage: OneService, mailbox: Mail
     ]
     assert answers == [200] * 5 + [429]
     await send_mail(stage)
-    assert len(mailbox.letters) == 5
+    assert len(mailbox.emails) == 5
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ async def test_a_mail_server_that_is_down_stops_nothing_and_gets_everything_late
     mailbox.answers = [Delayed("smtp_unreachable")]
     await stage.hear(TraceContext().funded())
     await send_mail(stage)
-    assert mailbox.letters == []
+    assert mailbox.emails == []
     assert (await stage.call(BEN, "GET", "/v1/notifications/unread-count")).json()["unread_count"] == 1
     assert await states(stage) == ["sent", "pending"]
 
@@ -205,7 +205,7 @@ async def test_an_address_taken_back_meanwhile_gets_nothing(stage: OneService, m
     await stage.hear(TraceContext().funded())
     await stage.call(BEN, "PUT", "/v1/me/contact", contact(None))
     await send_mail(stage)
-    assert mailbox.letters == []
+    assert mailbox.emails == []
     assert await states(stage) == ["sent", "dropped"]
 
 
@@ -256,15 +256,15 @@ async def smtp() -> AsyncIterator[tuple[Server, str]]:
     listening.close()
 
 
-def letter() -> Any:
+def email() -> Any:
     data = {"title": "“Logo” is funded", "body": "Held.\nGo.", "kind": "milestone.funded", "contract_id": None}
-    return letter_writer(None)("dlv_1", ADDRESS, "notice", data)
+    return email_writer(None)("dlv_1", ADDRESS, "notice", data)
 
 
 async def test_a_letter_arrives_whole_through_a_mail_server(smtp: tuple[Server, str]) -> None:
     server, url = smtp
     send = smtp_mailer(url, "SkillScoop <no-reply@example.org>", lambda: NOON)
-    assert await send(letter()) == Sent()
+    assert await send(email()) == Sent()
     message = message_from_bytes(server.got[0], policy=policy.default)
     assert (message["To"], message["Subject"]) == (ADDRESS, "“Logo” is funded")
     assert message["Message-ID"] == "<dlv_1@example.org>"
@@ -277,25 +277,25 @@ async def test_what_the_server_refuses_is_told_apart(smtp: tuple[Server, str]) -
     server, url = smtp
     send = smtp_mailer(url, "no-reply@example.org", lambda: NOON)
     server.refuse = f"550 no {ADDRESS} here"
-    assert await send(letter()) == Refused("smtp_550")
+    assert await send(email()) == Refused("smtp_550")
     server.refuse = "450 later"
-    assert isinstance(await send(letter()), Delayed)
+    assert isinstance(await send(email()), Delayed)
 
 
 async def test_no_server_at_all_is_only_a_delay() -> None:
     send = smtp_mailer("smtp://127.0.0.1:1", "no-reply@example.org", lambda: NOON)
-    assert await send(letter()) == Delayed("smtp_unreachable")
+    assert await send(email()) == Delayed("smtp_unreachable")
 
 
 async def test_without_a_server_letters_become_files(tmp_path: Path) -> None:
     send = file_mailer(tmp_path / "mail", "no-reply@example.org", lambda: NOON)
-    assert await send(letter()) == Sent()
-    assert await send(letter()) == Sent()
+    assert await send(email()) == Sent()
+    assert await send(email()) == Sent()
     (file,) = (tmp_path / "mail").iterdir()
     assert file.name == "dlv_1.eml"
     assert message_from_bytes(file.read_bytes(), policy=policy.default)["To"] == ADDRESS
     (tmp_path / "taken").write_text("")
-    assert isinstance(await file_mailer(tmp_path / "taken", "a@b.org", lambda: NOON)(letter()), Delayed)
+    assert isinstance(await file_mailer(tmp_path / "taken", "a@b.org", lambda: NOON)(email()), Delayed)
 
 
 @pytest.mark.parametrize("name", ["ශ්\u200dරී", "علی\u200cرضا", "👨\u200d👩\u200d👧"])

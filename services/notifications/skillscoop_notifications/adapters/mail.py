@@ -9,17 +9,17 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
-from skillscoop_notifications.adapters.letters import Letter
+from skillscoop_notifications.adapters.emails import Email
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Somebody else answers for the letter now."""
+    """Somebody else answers for the e-mail now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """This letter will never be taken. `why` is a short code without any address."""
+    """This e-mail will never be taken. `why` is a short code without any address."""
 
     why: str
 
@@ -37,18 +37,18 @@ class Dropped:
 
 
 Outcome = Sent | Refused | Delayed | Dropped
-Mailer = Callable[[Letter], Awaitable[Outcome]]
+Mailer = Callable[[Email], Awaitable[Outcome]]
 
 
-def mime_of(letter: Letter, sender: str, at: datetime) -> EmailMessage:
-    """The letter as a message with a plain-text and an HTML part. `at` is wall time."""
+def mime_of(email: Email, sender: str, at: datetime) -> EmailMessage:
+    """The e-mail as a message with a plain-text and an HTML part. `at` is wall time."""
     message = EmailMessage(policy=SMTP.clone(max_line_length=200))
     message["From"] = sender
-    message["To"] = letter.to
-    message["Subject"] = letter.subject
+    message["To"] = email.to
+    message["Subject"] = email.subject
     message["Date"] = format_datetime(at)
-    message["Message-ID"] = f"<{letter.id}@{parseaddr(sender)[1].partition('@')[2] or 'localhost'}>"
+    message["Message-ID"] = f"<{email.id}@{parseaddr(sender)[1].partition('@')[2] or 'localhost'}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(letter.text, cte="quoted-printable")
-    message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+    message.set_content(email.text, cte="quoted-printable")
+    message.add_alternative(email.html, subtype="html", cte="quoted-printable")
     return message

@@ -1,4 +1,4 @@
-"""Letters through a mail server."""
+"""E-mails through a mail server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from skillscoop_notifications.adapters.letters import Letter
+from skillscoop_notifications.adapters.emails import Email
 from skillscoop_notifications.adapters.mail import Delayed, Mailer, Outcome, Refused, Sent, mime_of
 
 TIMEOUT_SECONDS = 20.0
@@ -33,7 +33,7 @@ def smtp_mailer(url: str, sender: str, wall: Callable[[], datetime]) -> Mailer:
     if parts.username and parts.scheme == "smtp":
         raise ValueError("SMTP_URL: a password needs smtps:// or smtp+starttls://")
 
-    async def send(letter: Letter) -> Outcome:
+    async def send(email: Email) -> Outcome:
         server = SMTP(
             hostname=parts.hostname,
             port=parts.port or PORTS[parts.scheme],
@@ -45,8 +45,8 @@ def smtp_mailer(url: str, sender: str, wall: Callable[[], datetime]) -> Mailer:
         )
         try:
             async with server:
-                await server.send_message(mime_of(letter, sender, wall()))
-        # Whatever it was: this letter waits, and nothing else does.
+                await server.send_message(mime_of(email, sender, wall()))
+        # Whatever it was: this e-mail waits, and nothing else does.
         except Exception as error:
             return outcome_of(error)
         return Sent()
@@ -59,7 +59,7 @@ def outcome_of(error: Exception) -> Outcome:
     if isinstance(error, SMTPRecipientsRefused):
         codes = [one.code for one in error.recipients]
         return Refused(f"smtp_{codes[0]}") if codes and min(codes) >= 500 else Delayed("smtp_recipient_later")
-    # A wrong password or sender is our own mistake: letters wait until it is put right.
+    # A wrong password or sender is our own mistake: e-mails wait until it is put right.
     ours = isinstance(error, (SMTPAuthenticationError, SMTPSenderRefused))
     if isinstance(error, SMTPResponseException):
         code = f"smtp_{error.code}"

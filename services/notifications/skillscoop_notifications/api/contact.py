@@ -17,8 +17,8 @@ from skillscoop_messages.texts import is_one_line, shows_something
 from starlette.responses import Response
 
 from skillscoop_notifications.api import error_mapping  # noqa: F401 - registers this service's codes
+from skillscoop_notifications.domain.notice_templates import MAIL_DEFAULTS
 from skillscoop_notifications.domain.people import LOCALE, is_address, language_of_tag
-from skillscoop_notifications.domain.tellings import MAIL_DEFAULTS
 from skillscoop_notifications.repository import people
 from skillscoop_notifications.schemas import UNCHANGED, ContactView, PreferencesView
 from skillscoop_notifications.usecases import contact as contacts

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from skillscoop_notifications.domain.tellings import MAIL_DEFAULTS
+from skillscoop_notifications.domain.notice_templates import MAIL_DEFAULTS
 
 CODE_LIFE = timedelta(hours=24)
 CODE_TRIES = 5
@@ -33,7 +33,7 @@ def is_address(text: str) -> bool:
 
 
 def wants_mail(kind: str, default: bool, chosen: Mapping[str, Any]) -> bool:
-    """Whether a user gets mail of a kind: what they chose, else the default of this telling."""
+    """Whether a user gets mail of a kind: what they chose, else the default of this notice template."""
     return bool(chosen.get(kind, default))
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from skillscoop_notifications.tables import ASSIGNMENTS, CONVERSATIONS, MESSAGES, PEOPLE, READ_MARKS
 
 TOLD_OF_PEOPLE = ("name", "email_confirmed_at", "mail")
-"""What telling somebody needs to know about them."""
+"""What notice template somebody needs to know about them."""
 
 _C = CONVERSATIONS.c
 _M = MESSAGES.c

@@ -10,7 +10,7 @@ from skillscoop_messages.database import Database, Transaction
 from skillscoop_messages.executor import Executor
 from sqlalchemy import RowMapping
 
-from skillscoop_notifications.adapters.letters import Write
+from skillscoop_notifications.adapters.emails import Write
 from skillscoop_notifications.adapters.mail import Delayed, Dropped, Mailer, Outcome, Refused, Sent
 from skillscoop_notifications.repository import people
 from skillscoop_notifications.tables import DELIVERIES

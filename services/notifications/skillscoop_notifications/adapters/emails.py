@@ -1,4 +1,4 @@
-"""From a stored delivery to a letter: subject, HTML and plain text."""
+"""From a stored delivery to an e-mail: subject, HTML and plain text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDER = files(__package__) / "templates"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
     """A mail to one address. `id` is the same at every attempt, so a receiver can recognise a repeated one."""
 
     id: str
@@ -31,20 +31,20 @@ class _Pair:
     text: Template
 
 
-Write = Callable[[str, str, str, Mapping[str, Any]], Letter]
+Write = Callable[[str, str, str, Mapping[str, Any]], Email]
 
 
-def letter_writer(link_base: str | None) -> Write:
-    """A function (delivery id, address, template, data) -> Letter; each template is compiled once, when first used.
+def email_writer(link_base: str | None) -> Write:
+    """A function (delivery id, address, template, data) -> E-mail; each template is compiled once, when first used.
 
     Values are escaped in the HTML. `link_base` is the address of the pages people use, without a final slash; None
     leaves links out.
     """
 
-    def write(id_: str, to: str, template: str, data: Mapping[str, Any]) -> Letter:
+    def write(id_: str, to: str, template: str, data: Mapping[str, Any]) -> Email:
         said = _code_words(data) if template == "code" else _notice_words(data, link_base)
         pair = _compiled(template)
-        return Letter(id_, to, said["title"], pair.text.render(said), pair.html.render(said))
+        return Email(id_, to, said["title"], pair.text.render(said), pair.html.render(said))
 
     return write
 

@@ -16,9 +16,17 @@ from skillscoop_messages.envelope import Envelope
 from skillscoop_messages.ids import PREFIXES, new_id
 from skillscoop_messages.registry import EVENTS
 
+from skillscoop_notifications.domain.notice_template import (
+    Notice,
+    NoticeTemplate,
+    Role,
+    actor_of,
+    card_data,
+    notice_for,
+    rendered,
+)
+from skillscoop_notifications.domain.notice_templates import template_of
 from skillscoop_notifications.domain.people import wants_mail
-from skillscoop_notifications.domain.telling import Notice, Role, Telling, actor_of, card_data, notice_for, rendered
-from skillscoop_notifications.domain.tellings import telling_of
 from skillscoop_notifications.domain.thread import fitted, place_of
 from skillscoop_notifications.domain.words import names_of, words_of
 from skillscoop_notifications.repository import conversations, feed, people
@@ -37,7 +45,7 @@ class News:
     """One event with what the table says about it. `data` are its fields by name, `said` the words they give."""
 
     event_id: str
-    telling: Telling
+    template: NoticeTemplate
     roles: frozenset[str]
     data: Mapping[str, Any]
     said: Mapping[str, str]
@@ -54,12 +62,12 @@ class News:
     @property
     def subject(self) -> dict[str, str]:
         """The object it is about, as clients see it."""
-        kind, name = self.telling.subject
+        kind, name = self.template.subject
         return {"type": kind, "id": self.data[name]}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notified:
     """What one batch led to: whose streams have something new, and whether mail waits to leave."""
 
     users: frozenset[str]
@@ -70,40 +78,40 @@ def news_of(envelope: Envelope[Any]) -> News | None:
     """What there is to tell of an event; None when it is meant for nobody."""
     entry = EVENTS.get(envelope.type)
     data = vars(envelope.data)
-    telling = telling_of(envelope.type, data)
-    if entry is None or telling is None or not entry.recipients:
+    template = template_of(envelope.type, data)
+    if entry is None or template is None or not entry.recipients:
         return None
     return News(
         event_id=envelope.id,
-        telling=telling,
+        template=template,
         roles=frozenset(entry.recipients),
         data=data,
         said=words_of(data),
-        actor=actor_of(telling, data),
+        actor=actor_of(template, data),
         root=f"{envelope.source}/{envelope.subject}",
         sequence=envelope.sequence,
         time=envelope.time,
     )
 
 
-async def tell(tx: Transaction, batch: Sequence[News]) -> Told:
+async def notify(tx: Transaction, batch: Sequence[News]) -> Notified:
     """Write all that these events lead to. What was told before, to whom, is not told again."""
     batch = sorted(batch, key=lambda news: (news.time, news.sequence))
     threads = await threads_of(tx, [news.data for news in batch])
     acted = await _note_acts(tx, batch, threads)
     known = await _people(tx, batch, threads)
     cards = await _add_cards(tx, batch, threads)
-    notices, letters = await _add_notices(tx, batch, threads, known, acted)
+    notices, emails = await _add_notices(tx, batch, threads, known, acted)
     items: list[Item] = []
     for news in batch:
         items += cards.get(news.event_id, [])
         items += notices.get(news.event_id, [])
         items += _object_items(news, threads)
     await feed.say(tx, items)
-    await people.add_deliveries(tx, letters)
+    await people.add_deliveries(tx, emails)
     await _take_over_titles(tx, batch, threads)
     await _end_assignments(tx, batch, threads)
-    return Told(frozenset(item.user_id for item in items), bool(letters))
+    return Notified(frozenset(item.user_id for item in items), bool(emails))
 
 
 async def threads_of(tx: Transaction, facts: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[Any, Any]]:
@@ -142,7 +150,7 @@ Threads = Mapping[str, Mapping[Any, Any]]
 def _users_in(role: str, news: News, threads: Threads) -> list[str]:
     """The users behind a role, as of this event."""
     if role == "support":
-        if news.telling.kind == "dispute.assigned":
+        if news.template.kind == "dispute.assigned":
             named = (news.data["agent_id"], news.data["second_approver_id"])
             return sorted({user for user in named if user is not None})
         return list(threads[news.data["contract_id"]]["readers"])
@@ -165,7 +173,7 @@ async def _people(tx: Transaction, batch: Sequence[News], threads: Threads) -> d
 
 async def _add_cards(tx: Transaction, batch: Sequence[News], threads: Threads) -> dict[str, list[Item]]:
     """Insert the cards of a batch; what that says on the streams, by event id."""
-    shown = [news for news in batch if news.telling.card]
+    shown = [news for news in batch if news.template.card]
     rows = [_card_row(news, threads[news.data["contract_id"]]) for news in shown]
     await _give_places(tx, rows)
     new = await conversations.add_cards(tx, rows)
@@ -180,7 +188,7 @@ async def _add_cards(tx: Transaction, batch: Sequence[News], threads: Threads) -
 
 def _card_row(news: News, thread: Mapping[Any, Any]) -> dict[str, Any]:
     author = news.data.get(f"{news.actor}_id") if news.actor in ("client", "freelancer") else None
-    facts = _FACTS.dump_python(card_data(news.telling, news.data), mode="json")
+    facts = _FACTS.dump_python(card_data(news.template, news.data), mode="json")
     return {
         "id": new_id(PREFIXES["message"]),
         "conversation_id": thread["id"],
@@ -188,7 +196,7 @@ def _card_row(news: News, thread: Mapping[Any, Any]) -> dict[str, Any]:
         "kind": "card",
         "author_id": author,
         "text": None,
-        "card": {"type": news.telling.kind, "subject": news.subject, "data": facts},
+        "card": {"type": news.template.kind, "subject": news.subject, "data": facts},
         "event_id": news.event_id,
         "root": news.root,
         "sequence": news.sequence,
@@ -229,23 +237,23 @@ async def _add_notices(
     """
     rows: list[dict[str, Any]] = []
     own: set[str] = set()
-    tellings: dict[str, Telling] = {}
+    notice_templates: dict[str, NoticeTemplate] = {}
     for news in batch:
         names = _names(news, known, acted)
         for role in sorted(news.roles):
-            notice = notice_for(news.telling, _role(role), news.actor)
+            notice = notice_for(news.template, _role(role), news.actor)
             if notice is None:
                 continue
             text = rendered(notice, {**news.said, **names})
             for user in _users_in(role, news, threads):
                 row = _notice_row(news, role, user, text, tx.now())
                 rows.append(row)
-                tellings[row["id"]] = news.telling
+                notice_templates[row["id"]] = news.template
                 if role == news.actor:
                     own.add(row["id"])
     new = await feed.add_notices(tx, rows)
     said: dict[str, list[Item]] = {}
-    letters = []
+    emails = []
     for row in rows:
         if row["id"] not in new:
             continue
@@ -253,15 +261,15 @@ async def _add_notices(
             Item(row["user_id"], "notification", notification_view(row).model_dump_json(), row["for_support"])
         )
         person = known.get(row["user_id"])
-        telling = tellings[row["id"]]
+        template = notice_templates[row["id"]]
         if (
             row["id"] not in own
             and person is not None
             and person["email_confirmed_at"] is not None
-            and wants_mail(telling.kind, telling.mail, person["mail"])
+            and wants_mail(template.kind, template.mail, person["mail"])
         ):
-            letters.append(_letter_row(tx, row))
-    return said, letters
+            emails.append(_letter_row(tx, row))
+    return said, emails
 
 
 def _role(role: str) -> Role:
@@ -293,7 +301,7 @@ def _notice_row(news: News, role: str, user_id: str, text: Notice, now: datetime
         "id": new_id(PREFIXES["notification"]),
         "user_id": user_id,
         "event_id": news.event_id,
-        "kind": news.telling.kind,
+        "kind": news.template.kind,
         "title": text.title,
         "body": text.body,
         "subject_type": subject["type"],
@@ -351,7 +359,7 @@ async def _take_over_titles(tx: Transaction, batch: Sequence[News], threads: Thr
 async def _end_assignments(tx: Transaction, batch: Sequence[News], threads: Threads) -> None:
     """When a dispute is over nobody of our team may read its contract on account of it any more."""
     for news in batch:
-        if news.telling.kind in _DISPUTE_OVER:
+        if news.template.kind in _DISPUTE_OVER:
             await assign(tx, threads[news.data["contract_id"]], news.data["dispute_id"], (None, None), news.sequence)
 
 

@@ -9,9 +9,16 @@ import pytest
 from skillscoop_messages.events.base import Event
 from skillscoop_messages.examples import EXAMPLES
 from skillscoop_messages.registry import EVENTS
+from skillscoop_notifications.domain.notice_template import (
+    Notice,
+    NoticeTemplate,
+    actor_of,
+    card_data,
+    notice_for,
+    rendered,
+)
+from skillscoop_notifications.domain.notice_templates import MAIL_DEFAULTS, NOTICE_TEMPLATES, template_of
 from skillscoop_notifications.domain.people import mail_choices, wants_mail
-from skillscoop_notifications.domain.telling import Notice, Telling, actor_of, card_data, notice_for, rendered
-from skillscoop_notifications.domain.tellings import MAIL_DEFAULTS, TELLINGS, telling_of
 from skillscoop_notifications.domain.words import names_of, one_line, words_of
 
 TOLD = [entry for entry in EVENTS.values() if entry.recipients and entry.publisher != "notifications"]
@@ -45,14 +52,14 @@ CASES = [
 
 @pytest.mark.parametrize(("entry", "data"), CASES)
 def test_every_recipient_reads_a_finished_sentence(entry: Any, data: dict[str, Any]) -> None:
-    telling = telling_of(entry.type, data)
-    assert telling is not None
-    actor = actor_of(telling, data)
+    template = template_of(entry.type, data)
+    assert template is not None
+    actor = actor_of(template, data)
     said = {**words_of(data), **names_of(None, None, actor)}
     for role in entry.recipients:
-        notice = notice_for(telling, role, actor)
+        notice = notice_for(template, role, actor)
         if notice is None:
-            assert may_stay_silent(entry.type, telling, role)
+            assert may_stay_silent(entry.type, template, role)
             continue
         text = rendered(notice, said)
         assert text.title
@@ -62,20 +69,20 @@ def test_every_recipient_reads_a_finished_sentence(entry: Any, data: dict[str, A
             assert "escrow" not in sentence.lower()
 
 
-def may_stay_silent(event_type: str, telling: Telling, role: str) -> bool:
+def may_stay_silent(event_type: str, template: NoticeTemplate, role: str) -> bool:
     """Our team only hears of disputes it works on; nobody of an assignment to nobody."""
-    return event_type in TOLD_ELSEWHERE or role == "support" or telling.when == ("agent_id", None) or not telling.card
+    return event_type in TOLD_ELSEWHERE or role == "support" or template.when == ("agent_id", None) or not template.card
 
 
 @pytest.mark.parametrize("entry", TOLD, ids=lambda entry: entry.type)
 def test_templates_ask_only_for_words_the_event_has(entry: Any) -> None:
     for data in variants(example_of(entry.type)):
-        telling = telling_of(entry.type, data)
-        assert telling is not None
+        template = template_of(entry.type, data)
+        assert template is not None
         known = set(words_of(vars(example_of(entry.type)))) | set(names_of(None, None, None))
         asked = {
             name
-            for notice in telling.notices.values()
+            for notice in template.notices.values()
             for text in (notice.title, notice.body)
             for _, name, _, _ in Formatter().parse(text)
             if name
@@ -86,21 +93,21 @@ def test_templates_ask_only_for_words_the_event_has(entry: Any) -> None:
 @pytest.mark.parametrize("entry", TOLD, ids=lambda entry: entry.type)
 def test_a_telling_names_real_fields(entry: Any) -> None:
     fields = set(entry.event.model_fields)
-    for telling in TELLINGS[entry.type]:
-        assert telling.kind == entry.type.split(".", 1)[1].removesuffix(".v1")
-        assert telling.subject[1] in fields
-        assert set(telling.data) <= fields
-        assert telling.when is None or telling.when[0] in fields
-        assert telling.actor_field is None or telling.actor_field in fields
-        assert set(telling.notices) <= set(entry.recipients) | {"actor", "other"}
+    for template in NOTICE_TEMPLATES[entry.type]:
+        assert template.kind == entry.type.split(".", 1)[1].removesuffix(".v1")
+        assert template.subject[1] in fields
+        assert set(template.data) <= fields
+        assert template.when is None or template.when[0] in fields
+        assert template.actor_field is None or template.actor_field in fields
+        assert set(template.notices) <= set(entry.recipients) | {"actor", "other"}
 
 
 def test_nothing_is_told_of_events_that_are_for_nobody() -> None:
-    assert set(TELLINGS) == {entry.type for entry in TOLD}
+    assert set(NOTICE_TEMPLATES) == {entry.type for entry in TOLD}
 
 
 def test_what_only_one_party_may_hear_is_on_no_card() -> None:
-    shown_to_both = {type_ for type_, group in TELLINGS.items() if any(telling.card for telling in group)}
+    shown_to_both = {type_ for type_, group in NOTICE_TEMPLATES.items() if any(template.card for template in group)}
     assert all({"client", "freelancer"} <= EVENTS[type_].recipients for type_ in shown_to_both)
 
 
@@ -112,9 +119,9 @@ def test_the_freelancer_hears_of_a_release_when_decided_and_when_on_its_way() ->
         ("contracts.milestone.settlement_decided.v1", decided),
         ("contracts.milestone.released.v1", delivered),
     ):
-        telling = telling_of(type_, data)
-        assert telling is not None
-        notice = notice_for(telling, "freelancer", actor_of(telling, data))
+        template = template_of(type_, data)
+        assert template is not None
+        notice = notice_for(template, "freelancer", actor_of(template, data))
         assert notice is not None
         titles.append(rendered(notice, {**words_of(data), **names_of(None, None, None)}).title)
     assert "released" in titles[0]
@@ -127,13 +134,13 @@ def test_the_freelancer_hears_of_a_release_when_decided_and_when_on_its_way() ->
 )
 def test_money_is_written_with_the_exponent_of_its_currency(amount: int, currency: str, written: str) -> None:
     data = {**vars(example_of("contracts.milestone.funded.v1")), "held": amount, "currency": currency}
-    telling = telling_of("contracts.milestone.funded.v1", data)
-    assert telling is not None
-    notice = notice_for(telling, "freelancer", None)
+    template = template_of("contracts.milestone.funded.v1", data)
+    assert template is not None
+    notice = notice_for(template, "freelancer", None)
     assert notice is not None
     body = rendered(notice, {**words_of(data), **names_of("Ada", None, None)}).body
     assert body == f"Ada paid: {written} is held securely via Stripe. You can start."
-    assert card_data(telling, data)["held"] == {"amount": amount, "currency": currency}
+    assert card_data(template, data)["held"] == {"amount": amount, "currency": currency}
 
 
 def test_names_are_used_where_known_and_begin_a_sentence_properly() -> None:
@@ -158,7 +165,7 @@ def test_titles_are_one_printable_line() -> None:
 
 
 def test_preferences_list_every_kind_that_has_a_notice() -> None:
-    assert set(MAIL_DEFAULTS) == {one.kind for group in TELLINGS.values() for one in group if one.notices}
+    assert set(MAIL_DEFAULTS) == {one.kind for group in NOTICE_TEMPLATES.values() for one in group if one.notices}
     assert mail_choices({"milestone.funded": False})["milestone.funded"] is False
     assert mail_choices({})["milestone.funded"] is True
     assert wants_mail("milestone.held_changed", False, {"milestone.held_changed": True})

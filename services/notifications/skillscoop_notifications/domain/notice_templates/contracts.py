@@ -1,12 +1,12 @@
 """How moves on a contract and its terms are told."""
 
-from skillscoop_notifications.domain.telling import Notice, Telling, both
+from skillscoop_notifications.domain.notice_template import Notice, NoticeTemplate, both
 
 _CONTRACT = ("contract", "contract_id")
 
-CONTRACTS: dict[str, tuple[Telling, ...]] = {
+CONTRACTS: dict[str, tuple[NoticeTemplate, ...]] = {
     "contracts.contract.created.v1": (
-        Telling(
+        NoticeTemplate(
             "contract.created",
             _CONTRACT,
             {
@@ -25,7 +25,7 @@ CONTRACTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.terms.proposed.v1": (
-        Telling(
+        NoticeTemplate(
             "terms.proposed",
             _CONTRACT,
             {
@@ -44,7 +44,7 @@ CONTRACTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.terms.approved.v1": (
-        Telling(
+        NoticeTemplate(
             "terms.approved",
             _CONTRACT,
             {
@@ -62,7 +62,7 @@ CONTRACTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.terms.declined.v1": (
-        Telling(
+        NoticeTemplate(
             "terms.declined",
             _CONTRACT,
             {
@@ -74,7 +74,7 @@ CONTRACTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.terms.withdrawn.v1": (
-        Telling(
+        NoticeTemplate(
             "terms.withdrawn",
             _CONTRACT,
             {
@@ -92,7 +92,7 @@ CONTRACTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.terms.lapsed.v1": (
-        Telling(
+        NoticeTemplate(
             "terms.lapsed",
             _CONTRACT,
             both("Revision {revision} of “{title}” lapsed", "It was not answered in time."),
@@ -100,7 +100,7 @@ CONTRACTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.terms.changes_requested.v1": (
-        Telling(
+        NoticeTemplate(
             "terms.changes_requested",
             _CONTRACT,
             {
@@ -112,7 +112,7 @@ CONTRACTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.contract.completed.v1": (
-        Telling(
+        NoticeTemplate(
             "contract.completed",
             _CONTRACT,
             both("“{title}” is completed", "Everything is done and paid. You can now review each other."),
@@ -120,7 +120,7 @@ CONTRACTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.contract.ended.v1": (
-        Telling(
+        NoticeTemplate(
             "contract.ended",
             _CONTRACT,
             both("“{title}” has ended", "The contract is over. The chat and its record stay readable."),

@@ -23,13 +23,13 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class NoticeTemplate:
     """How one kind of event is told.
 
     `notices` is keyed by the recipient's role, or by `actor` and `other` where the texts follow who acted. `actor` is
     the role that always makes this move; `actor_field` names a field with the user id of who made it; neither: nobody
     did. `subject` is the type of the object told about and the field with its id. `card` puts a card with the fields
-    `data` into the chat. `when` (field, value) picks among several tellings of one type; `mail` is the default of the
+    `data` into the chat. `when` (field, value) picks among several templates of one type; `mail` is the default of the
     e-mail preference of `kind`.
     """
 
@@ -44,19 +44,19 @@ class Telling:
     mail: bool = True
 
 
-def actor_of(telling: Telling, data: Mapping[str, Any]) -> Role | None:
+def actor_of(template: NoticeTemplate, data: Mapping[str, Any]) -> Role | None:
     """Which party made the move; None when time, Stripe or our team did."""
-    if telling.actor_field is None:
-        return telling.actor
-    who = data.get(telling.actor_field)
+    if template.actor_field is None:
+        return template.actor
+    who = data.get(template.actor_field)
     roles: dict[Any, Role] = {data.get("client_id"): "client", data.get("freelancer_id"): "freelancer"}
     return roles.get(who)
 
 
-def notice_for(telling: Telling, role: Role, actor: Role | None) -> Notice | None:
+def notice_for(template: NoticeTemplate, role: Role, actor: Role | None) -> Notice | None:
     """What a recipient in `role` reads, or None when this event is no news for them."""
     part = "actor" if role == actor else "other"
-    return telling.notices.get(role) or (telling.notices.get(part) if role != "support" else None)
+    return template.notices.get(role) or (template.notices.get(part) if role != "support" else None)
 
 
 class _Said(dict[str, str]):
@@ -72,9 +72,9 @@ def rendered(notice: Notice, said: Mapping[str, str]) -> Notice:
     return Notice(notice.title.format_map(words_said), notice.body.format_map(words_said).strip())
 
 
-def card_data(telling: Telling, data: Mapping[str, Any]) -> dict[str, Any]:
+def card_data(template: NoticeTemplate, data: Mapping[str, Any]) -> dict[str, Any]:
     """The facts on a card: money as `{amount, currency}`, moments as RFC 3339 text, the rest as the event has it."""
-    return {name: _fact(name, data[name], data.get("currency")) for name in telling.data if data.get(name) is not None}
+    return {name: _fact(name, data[name], data.get("currency")) for name in template.data if data.get(name) is not None}
 
 
 def _fact(name: str, value: Any, currency: str | None) -> Any:

@@ -1,13 +1,13 @@
 """How moves on a milestone and its money are told."""
 
-from skillscoop_notifications.domain.telling import Notice, Telling, both
+from skillscoop_notifications.domain.notice_template import Notice, NoticeTemplate, both
 
 _MILESTONE = ("milestone", "milestone_id")
 _WORK = ("description", "amount")
 
-MILESTONES: dict[str, tuple[Telling, ...]] = {
+MILESTONES: dict[str, tuple[NoticeTemplate, ...]] = {
     "contracts.milestone.funded.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.funded",
             _MILESTONE,
             {
@@ -24,7 +24,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.funding_failed.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.funding_failed",
             _MILESTONE,
             {
@@ -41,7 +41,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.payment_refused.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.payment_refused",
             _MILESTONE,
             {
@@ -54,7 +54,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.submitted.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.submitted",
             _MILESTONE,
             {
@@ -72,7 +72,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.submission_retracted.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.submission_retracted",
             _MILESTONE,
             {
@@ -90,7 +90,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.settlement_decided.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.settlement_decided",
             _MILESTONE,
             {
@@ -107,7 +107,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
             data=(*_WORK, "held", "to_freelancer", "to_client", "reason"),
             when=("reason", "release"),
         ),
-        Telling(
+        NoticeTemplate(
             "milestone.settlement_decided",
             _MILESTONE,
             both(
@@ -119,7 +119,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.settlement_blocked.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.settlement_blocked",
             _MILESTONE,
             {
@@ -137,7 +137,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
             data=(*_WORK, "reason"),
             when=("reason", "payee_not_ready"),
         ),
-        Telling(
+        NoticeTemplate(
             "milestone.settlement_blocked",
             _MILESTONE,
             both(
@@ -149,7 +149,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.held_changed.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.held_changed",
             _MILESTONE,
             both(
@@ -161,7 +161,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.unfrozen.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.unfrozen",
             _MILESTONE,
             both(
@@ -173,7 +173,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.released.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.released",
             _MILESTONE,
             {
@@ -190,7 +190,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.refunded.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.refunded",
             _MILESTONE,
             {
@@ -204,7 +204,7 @@ MILESTONES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "contracts.milestone.split.v1": (
-        Telling(
+        NoticeTemplate(
             "milestone.split",
             _MILESTONE,
             {

@@ -1,4 +1,4 @@
-"""Letters: both parts say the same, markup is escaped, and nothing gets into a header."""
+"""E-mails: both parts say the same, markup is escaped, and nothing gets into a header."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from aiosmtplib import (
     SMTPRecipientRefused,
     SMTPRecipientsRefused,
 )
-from skillscoop_notifications.adapters.letters import letter_writer
+from skillscoop_notifications.adapters.emails import email_writer
 from skillscoop_notifications.adapters.mail import Delayed, Outcome, Refused, mime_of
 from skillscoop_notifications.adapters.smtp import outcome_of, smtp_mailer
 
@@ -29,32 +29,32 @@ def notice(**changes: str | None) -> dict[str, str | None]:
 
 
 def test_markup_people_wrote_is_escaped_in_the_html_and_kept_in_the_text() -> None:
-    letter = letter_writer(None)("dlv_1", "ada@example.org", "notice", notice(title=EVIL, body=EVIL))
-    assert "<script" not in letter.html
-    assert "&lt;script&gt;" in letter.html
-    assert EVIL in letter.text
+    email = email_writer(None)("dlv_1", "ada@example.org", "notice", notice(title=EVIL, body=EVIL))
+    assert "<script" not in email.html
+    assert "&lt;script&gt;" in email.html
+    assert EVIL in email.text
 
 
 def test_both_parts_hold_every_paragraph_and_the_link_where_there_is_one() -> None:
-    letter = letter_writer("https://app.example.org")("dlv_1", "ada@example.org", "notice", notice())
-    for part in (letter.html, letter.text):
+    email = email_writer("https://app.example.org")("dlv_1", "ada@example.org", "notice", notice())
+    for part in (email.html, email.text):
         assert "One." in part
         assert "Two." in part
         assert "https://app.example.org/contracts/ctr_1" in part
         assert "{{" not in part
-    assert "https://" not in letter_writer(None)("dlv_1", "a@b.org", "notice", notice()).text
+    assert "https://" not in email_writer(None)("dlv_1", "a@b.org", "notice", notice()).text
 
 
 def test_the_code_stands_in_both_parts() -> None:
-    letter = letter_writer(None)("dlv_1", "ada@example.org", "code", {"code": "01234567"})
-    assert "01234567" in letter.html
-    assert "01234567" in letter.text
-    assert "01234567" not in letter.subject
+    email = email_writer(None)("dlv_1", "ada@example.org", "code", {"code": "01234567"})
+    assert "01234567" in email.html
+    assert "01234567" in email.text
+    assert "01234567" not in email.subject
 
 
 def test_a_message_has_two_parts_and_the_same_id_at_every_attempt() -> None:
-    letter = letter_writer(None)("dlv_1", "ada@example.org", "notice", notice(title="“Überarbeitung” 已"))
-    message = mime_of(letter, "SkillScoop <no-reply@example.org>", NOON)
+    email = email_writer(None)("dlv_1", "ada@example.org", "notice", notice(title="“Überarbeitung” 已"))
+    message = mime_of(email, "SkillScoop <no-reply@example.org>", NOON)
     assert message["Message-ID"] == "<dlv_1@example.org>"
     assert message["Subject"] == "“Überarbeitung” 已"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]

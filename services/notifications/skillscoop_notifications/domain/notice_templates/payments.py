@@ -1,13 +1,13 @@
 """How the client hears of payments and the freelancer of the payout account. None of it is shown to the other."""
 
-from skillscoop_notifications.domain.telling import Notice, Telling
+from skillscoop_notifications.domain.notice_template import Notice, NoticeTemplate
 
 _PAYMENT = ("payment", "payment_id")
 _ACCOUNT = ("payout_account", "payout_account_id")
 
-PAYMENTS: dict[str, tuple[Telling, ...]] = {
+PAYMENTS: dict[str, tuple[NoticeTemplate, ...]] = {
     "payments.payment.requires_action.v1": (
-        Telling(
+        NoticeTemplate(
             "payment.requires_action",
             _PAYMENT,
             {
@@ -21,10 +21,10 @@ PAYMENTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     # What failed or was canceled at Stripe is told once, when contracts has answered it: as milestone.funding_failed.
-    "payments.payment.failed.v1": (Telling("payment.failed", _PAYMENT, card=False, mail=False),),
-    "payments.payment.canceled.v1": (Telling("payment.canceled", _PAYMENT, card=False, mail=False),),
+    "payments.payment.failed.v1": (NoticeTemplate("payment.failed", _PAYMENT, card=False, mail=False),),
+    "payments.payment.canceled.v1": (NoticeTemplate("payment.canceled", _PAYMENT, card=False, mail=False),),
     "payments.payment.returned.v1": (
-        Telling(
+        NoticeTemplate(
             "payment.returned",
             _PAYMENT,
             {
@@ -37,14 +37,14 @@ PAYMENTS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "payments.payout_account.changed.v1": (
-        Telling(
+        NoticeTemplate(
             "payout_account.changed",
             _ACCOUNT,
             {"freelancer": Notice("Your payout account is ready", "Released money now goes straight to it.")},
             card=False,
             when=("state", "active"),
         ),
-        Telling(
+        NoticeTemplate(
             "payout_account.changed",
             _ACCOUNT,
             {
@@ -57,7 +57,7 @@ PAYMENTS: dict[str, tuple[Telling, ...]] = {
             when=("state", "onboarding"),
             mail=False,
         ),
-        Telling(
+        NoticeTemplate(
             "payout_account.changed",
             _ACCOUNT,
             {
@@ -69,7 +69,7 @@ PAYMENTS: dict[str, tuple[Telling, ...]] = {
             card=False,
             when=("state", "restricted"),
         ),
-        Telling(
+        NoticeTemplate(
             "payout_account.changed",
             _ACCOUNT,
             {
@@ -81,7 +81,7 @@ PAYMENTS: dict[str, tuple[Telling, ...]] = {
             card=False,
             when=("state", "rejected"),
         ),
-        Telling(
+        NoticeTemplate(
             "payout_account.changed",
             _ACCOUNT,
             {"freelancer": Notice("Your payout account was removed", "Set up a new one to be paid.")},

@@ -1,12 +1,12 @@
 """How a dispute is told to both parties and to whoever works on it."""
 
-from skillscoop_notifications.domain.telling import Notice, Telling, both
+from skillscoop_notifications.domain.notice_template import Notice, NoticeTemplate, both
 
 _DISPUTE = ("dispute", "dispute_id")
 
-DISPUTES: dict[str, tuple[Telling, ...]] = {
+DISPUTES: dict[str, tuple[NoticeTemplate, ...]] = {
     "disputes.dispute.confirmed.v1": (
-        Telling(
+        NoticeTemplate(
             "dispute.confirmed",
             _DISPUTE,
             {
@@ -29,7 +29,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "disputes.dispute.refused.v1": (
-        Telling(
+        NoticeTemplate(
             "dispute.refused",
             _DISPUTE,
             {
@@ -46,7 +46,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "disputes.dispute.answer_filed.v1": (
-        Telling(
+        NoticeTemplate(
             "dispute.answer_filed",
             _DISPUTE,
             both(
@@ -62,7 +62,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
             data=("silent",),
             when=("silent", True),
         ),
-        Telling(
+        NoticeTemplate(
             "dispute.answer_filed",
             _DISPUTE,
             both("The dispute about “{title}” was answered", "Both sides are told; our team looks at it next.")
@@ -71,8 +71,8 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "disputes.dispute.assigned.v1": (
-        Telling("dispute.assigned", _DISPUTE, card=False, when=("agent_id", None)),
-        Telling(
+        NoticeTemplate("dispute.assigned", _DISPUTE, card=False, when=("agent_id", None)),
+        NoticeTemplate(
             "dispute.assigned",
             _DISPUTE,
             both(
@@ -88,7 +88,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
             card=False,
             when=("second_approver_id", None),
         ),
-        Telling(
+        NoticeTemplate(
             "dispute.assigned",
             _DISPUTE,
             {
@@ -101,7 +101,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "disputes.dispute.proposed.v1": (
-        Telling(
+        NoticeTemplate(
             "dispute.proposed",
             _DISPUTE,
             both(
@@ -114,7 +114,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "disputes.dispute.resolved.v1": (
-        Telling(
+        NoticeTemplate(
             "dispute.resolved",
             _DISPUTE,
             both(
@@ -125,7 +125,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
             data=("milestones", "accepted"),
             when=("accepted", True),
         ),
-        Telling(
+        NoticeTemplate(
             "dispute.resolved",
             _DISPUTE,
             both(
@@ -139,7 +139,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "disputes.dispute.withdrawn.v1": (
-        Telling(
+        NoticeTemplate(
             "dispute.withdrawn",
             _DISPUTE,
             both("The dispute about “{title}” was withdrawn", "Everything goes on as before.")
@@ -147,7 +147,7 @@ DISPUTES: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "disputes.dispute.closed.v1": (
-        Telling(
+        NoticeTemplate(
             "dispute.closed",
             _DISPUTE,
             both("The dispute about “{title}” is closed", "What was decided has been carried out.")

@@ -1,12 +1,12 @@
 """How reviews are told. What a sealed review says is in no event and in no notice."""
 
-from skillscoop_notifications.domain.telling import Notice, Telling
+from skillscoop_notifications.domain.notice_template import Notice, NoticeTemplate
 
 _REVIEW = ("review", "review_id")
 
-REVIEWS: dict[str, tuple[Telling, ...]] = {
+REVIEWS: dict[str, tuple[NoticeTemplate, ...]] = {
     "reviews.review.received.v1": (
-        Telling(
+        NoticeTemplate(
             "review.received",
             _REVIEW,
             {
@@ -23,7 +23,7 @@ REVIEWS: dict[str, tuple[Telling, ...]] = {
         ),
     ),
     "reviews.review.published.v1": (
-        Telling(
+        NoticeTemplate(
             "review.published",
             _REVIEW,
             {
