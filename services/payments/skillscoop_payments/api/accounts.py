@@ -127,7 +127,10 @@ async def make_onboarding_link(request: ReadRequest, body: OnboardingLinkRequest
             "payout_account_closed", "Stripe closed this account.", state=row["state"], version=row["version"]
         )
     gateway: Gateway = dependencies_of(request).gateway
-    account_ref = row["account_ref"] or await onboarding.made_now(request.service.database, gateway, operation)
+    database = request.service.database
+    account_ref = row["account_ref"] or await onboarding.made_now(database, gateway, operation)
+    if account_ref is None and operation is not None and operation["state"] == "pending":
+        account_ref = await onboarding.made_meanwhile(database, request.actor.id)
     if account_ref is None:
         raise unavailable("The account is being made; ask again in a moment.", 1)
     fallback = dependencies_of(request).return_url

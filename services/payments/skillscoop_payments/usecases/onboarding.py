@@ -1,5 +1,6 @@
 """Payout accounts: asking for one, and what the provider says of it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +23,9 @@ from skillscoop_payments.repository import payments as payment_rows
 from skillscoop_payments.repository import settlements as settlement_rows
 from skillscoop_payments.usecases import preparing_calls
 from skillscoop_payments.usecases.dependencies import Dependencies, in_trace
+
+MADE_WITHIN, LOOK_SECONDS = 30, 0.1
+"""How often, and how many seconds apart, we look for an account that is being made while a person waits."""
 
 PAYEE_READY = "payments.pay_out_when_payee_is_ready"
 
@@ -74,6 +78,20 @@ async def made_now(database: Database, gateway: Gateway, row: RowMapping | None)
             return None
     outcome = await gateway.send(operation)
     return outcome.snapshot.ref if isinstance(outcome, Done) and isinstance(outcome.snapshot, AccountSnapshot) else None
+
+
+async def made_meanwhile(database: Database, user_id: str) -> str | None:
+    """The account somebody else's call is making just now, as soon as it is written down; None when it takes longer.
+
+    Asking for a link right after asking for the account is what everybody does: the executor has begun by then.
+    """
+    for _ in range(MADE_WITHIN):
+        async with database.read() as tx:
+            row = await account_rows.of_user(tx, user_id)
+        if row is None or row["account_ref"] is not None:
+            return None if row is None else str(row["account_ref"])
+        await asyncio.sleep(LOOK_SECONDS)
+    return None
 
 
 async def observed(tx: Transaction, deps: Dependencies, row: RowMapping, snapshot: AccountSnapshot) -> None:
